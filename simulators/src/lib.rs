@@ -1,0 +1,1 @@
+//! The outside world as servers that speak its wire.

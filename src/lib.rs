@@ -1,0 +1,1 @@
+//! One connector between Azure Monitor and the ITSM product of an organisation.
