@@ -39,9 +39,8 @@ const FOLDERS: &[&str] = &[
 const PATTERN: &[char] = &['<', '*', '…', '{'];
 
 pub(crate) fn check_paths(file: &File, exists: impl Fn(&str) -> bool) -> Vec<Complaint> {
-    if !PAGES.contains(&file.path.as_str())
-        && !(file.path.starts_with("docs/") && file.has_extension(&["md"]))
-    {
+    let in_docs = file.is_under(&["docs/"]) && file.has_extension(&["md"]);
+    if !in_docs && !PAGES.contains(&file.path.as_str()) {
         return Vec::new();
     }
     let missing = in_backticks(&file.text).filter(|(_, name)| is_path(name) && !exists(bare(name)));

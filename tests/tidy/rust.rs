@@ -62,10 +62,8 @@ pub(crate) fn take_apart(text: &str) -> Source {
                 text: rest[open..close].iter().collect(),
             });
             end
-        } else if let Some(end) = character(rest) {
-            end
         } else {
-            0
+            character(rest).unwrap_or(0)
         };
         let blanked = rest
             .iter()
