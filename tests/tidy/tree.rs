@@ -95,9 +95,10 @@ impl Tree {
         self.files.get(path)
     }
 
-    /// Whether a file or folder of this name is there.
+    /// Whether a file of this name is there, or a folder with a file in it: git does not keep an empty one.
     pub(crate) fn has(&self, path: &str) -> bool {
-        self.root.join(path).exists()
+        let folder = format!("{}/", path.trim_end_matches('/'));
+        self.root.join(path).is_file() || self.files.keys().any(|file| file.starts_with(&folder))
     }
 
     fn collect(&mut self, folder: &Path) {
