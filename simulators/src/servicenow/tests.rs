@@ -1,0 +1,1 @@
+//! The behaviour of an instance as its clients see it.
