@@ -15,6 +15,7 @@ mod control;
 mod delivery;
 mod tls;
 
+pub use delivery::pause;
 pub use tls::Tls;
 
 /// A machine that serves until it is stopped or dropped.

@@ -67,6 +67,6 @@ fn boxed(stream: impl Stream<Item = Result<Frame<Bytes>, Dropped>> + Send + 'sta
     clippy::disallowed_methods,
     reason = "a simulator's socket owns its own waiting"
 )]
-pub(super) async fn pause(duration: Duration) {
+pub async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
