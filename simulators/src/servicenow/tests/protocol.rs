@@ -93,7 +93,8 @@ fn every_refusal_has_its_status_and_text() {
 #[test]
 fn headers_decide_too() {
     let table = "/api/now/table/incident";
-    let cases: [(Method, &[(&str, &str)], u16); 9] = [
+    type Headers = &'static [(&'static str, &'static str)];
+    let cases: [(Method, Headers, u16); 9] = [
         (Method::GET, &[("authorization", "Bearer nonsense")], 401),
         (
             Method::GET,
