@@ -1,0 +1,10 @@
+//! Everything that touches the outside: each fills a port.
+
+pub mod clock;
+pub mod entropy;
+pub mod file_vault;
+pub mod http;
+pub mod itsm;
+pub mod oauth;
+pub mod state_store;
+pub mod token_source;

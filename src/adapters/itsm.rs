@@ -1,0 +1,90 @@
+//! From a connection to the client of its product.
+
+pub mod servicenow;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::domain::connection::{Connection, PartnerType};
+use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::name::ConnectionName;
+use crate::ports::{Clock, ItsmProduct, Products, Transport, Vault};
+use servicenow::ServiceNow;
+
+/// The clients of all connections of this process.
+pub struct ItsmProducts {
+    transport: Arc<dyn Transport>,
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    clients: Mutex<BTreeMap<ConnectionName, (Arc<Connection>, Arc<dyn ItsmProduct>)>>,
+}
+
+impl std::fmt::Debug for ItsmProducts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ItsmProducts").finish_non_exhaustive()
+    }
+}
+
+impl ItsmProducts {
+    /// Over one transport.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        vault: Arc<dyn Vault>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            transport,
+            vault,
+            clock,
+            clients: Mutex::default(),
+        }
+    }
+
+    fn build(&self, connection: &Arc<Connection>) -> Result<Arc<dyn ItsmProduct>, CallFailure> {
+        match connection.partner_type {
+            PartnerType::Servicenow => {
+                let (transport, vault, clock) = (
+                    Arc::clone(&self.transport),
+                    Arc::clone(&self.vault),
+                    Arc::clone(&self.clock),
+                );
+                Ok(Arc::new(ServiceNow::new(
+                    transport,
+                    vault,
+                    clock,
+                    Arc::clone(connection),
+                )))
+            }
+            other => Err(CallFailure::new(
+                other.product(),
+                "open connection",
+                Effect::NotSent,
+                Kind::Unusable,
+                "this version has no client for this product yet; alerts are kept until one comes",
+            )),
+        }
+    }
+}
+
+#[async_trait]
+impl Products for ItsmProducts {
+    async fn product(
+        &self,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<dyn ItsmProduct>, CallFailure> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, client)) = clients.get(&connection.name)
+            && Arc::ptr_eq(known, connection)
+        {
+            return Ok(Arc::clone(client));
+        }
+        let client = self.build(connection)?;
+        clients.insert(
+            connection.name.clone(),
+            (Arc::clone(connection), Arc::clone(&client)),
+        );
+        Ok(client)
+    }
+}

@@ -1,0 +1,355 @@
+//! ServiceNow by its Table API: the port's methods, in the order of the trait (reference/servicenow-api.md).
+
+mod meaning;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method};
+
+use crate::adapters::oauth::TokenEndpoint;
+use crate::adapters::token_source::TokenSource;
+use crate::domain::connection::Connection;
+use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::identity::CorrelationId;
+use crate::domain::secret::Secret;
+use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
+use crate::ports::{Clock, ItsmProduct, Transport, Vault};
+use meaning::Answered;
+
+/// The token endpoint (servicenow-api §2.1).
+pub const TOKEN_PATH: &str = "/oauth_token.do";
+
+/// The fields that are read of an incident.
+const FIELDS: &str = "sys_id,number,correlation_id,state,sys_created_on";
+
+/// Records that a search by correlation id reads: more than one is one too many already.
+const FOUND_MAX: u32 = 20;
+
+/// One ServiceNow instance.
+#[derive(Debug)]
+pub struct ServiceNow {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    connection: Arc<Connection>,
+    tokens: TokenSource,
+}
+
+impl std::fmt::Debug for dyn Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
+impl std::fmt::Debug for dyn Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+impl ServiceNow {
+    /// The client of a connection.
+    pub fn new(
+        transport: Arc<dyn Transport>,
+        vault: Arc<dyn Vault>,
+        clock: Arc<dyn Clock>,
+        connection: Arc<Connection>,
+    ) -> Self {
+        let endpoint = TokenEndpoint::new(
+            Arc::clone(&transport),
+            Arc::clone(&clock),
+            &connection,
+            TOKEN_PATH,
+        );
+        let tokens_name = format!("itsm-tokens-{}", connection.name);
+        let tokens = TokenSource::new(
+            endpoint,
+            vault,
+            Arc::clone(&clock),
+            &connection,
+            tokens_name,
+        );
+        Self {
+            transport,
+            clock,
+            connection,
+            tokens,
+        }
+    }
+
+    /// One call: with a token, and once more with another one if the first was refused. A 401 is proven not executed.
+    async fn call(
+        &self,
+        operation: &'static str,
+        request: Request<'_>,
+        within: Duration,
+    ) -> Result<Answered, CallFailure> {
+        let ends_at = self.clock.monotonic().saturating_add(within);
+        let left = || ends_at.saturating_sub(self.clock.monotonic());
+        let token = self.tokens.bearer(left()).await?;
+        let first = self.send(operation, &request, &token, left()).await;
+        match first {
+            Err(failure) if failure.kind == Kind::Unauthorized => {
+                let token = self.tokens.bearer_instead_of(&token, left()).await?;
+                self.send(operation, &request, &token, left()).await
+            }
+            other => other,
+        }
+    }
+
+    async fn send(
+        &self,
+        operation: &'static str,
+        request: &Request<'_>,
+        token: &Secret,
+        within: Duration,
+    ) -> Result<Answered, CallFailure> {
+        let failed = |detail| {
+            CallFailure::new(
+                "ServiceNow",
+                operation,
+                Effect::NotSent,
+                Kind::Invalid,
+                detail,
+            )
+        };
+        let mut url = self.connection.server.join(&request.path());
+        url.query_pairs_mut().extend_pairs(request.query()).finish();
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| failed("the access token has characters that no header may have"))?;
+        authorization.set_sensitive(true);
+        let mut built = http::Request::builder()
+            .method(request.method())
+            .uri(url.as_str())
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, authorization);
+        let body = match request.body() {
+            Some(body) => {
+                built = built.header(CONTENT_TYPE, "application/json");
+                Bytes::from(body)
+            }
+            None => Bytes::new(),
+        };
+        let built = built
+            .body(body)
+            .map_err(|_| failed("the request could not be built"))?;
+        meaning::of(
+            operation,
+            self.transport.send(built, within).await,
+            self.clock.now(),
+        )
+    }
+
+    /// Reads the record under a key that we chose, after an insert with it was refused.
+    async fn adopt(
+        &self,
+        item: &NewWorkItem,
+        refused: CallFailure,
+        within: Duration,
+    ) -> Result<WorkItemRef, CallFailure> {
+        const OPERATION: &str = "look whether the incident exists";
+        match self
+            .call(OPERATION, Request::Get(item.key.as_str()), within)
+            .await
+        {
+            Ok(Answered::Record(body)) => {
+                let seen = wire::one(&body, OPERATION, &self.connection)?;
+                if seen.is_ours(&item.correlation) {
+                    Ok(seen.item)
+                } else {
+                    Err(refused)
+                }
+            }
+            Ok(Answered::NoRecord) => Err(refused),
+            // It may have been refused because it is there: then it must not be given up.
+            Err(failure) => Err(CallFailure {
+                effect: Effect::Unknown,
+                ..failure
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl ItsmProduct for ServiceNow {
+    async fn create(
+        &self,
+        item: &NewWorkItem,
+        within: Duration,
+    ) -> Result<WorkItemRef, CallFailure> {
+        const OPERATION: &str = "create incident";
+        let ends_at = self.clock.monotonic().saturating_add(within);
+        match self
+            .call(OPERATION, Request::Insert(wire::new_incident(item)), within)
+            .await
+        {
+            Ok(Answered::Record(body)) => {
+                let seen = wire::one(&body, OPERATION, &self.connection)?;
+                if seen.is_ours(&item.correlation) {
+                    Ok(seen.item)
+                } else {
+                    Err(wire::foreign(OPERATION))
+                }
+            }
+            Ok(Answered::NoRecord) => Err(meaning::table_missing(OPERATION)),
+            // A duplicate key is told as a 403 whose text depends on a property (servicenow-api §6).
+            Err(failure) if failure.status == Some(403) && failure.effect == Effect::Refused => {
+                self.adopt(
+                    item,
+                    failure,
+                    ends_at.saturating_sub(self.clock.monotonic()),
+                )
+                .await
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn read(
+        &self,
+        item: &WorkItemRef,
+        within: Duration,
+    ) -> Result<Option<WorkItemSeen>, CallFailure> {
+        const OPERATION: &str = "read incident";
+        match self.call(OPERATION, Request::Get(&item.id), within).await? {
+            Answered::Record(body) => {
+                let seen = wire::one(&body, OPERATION, &self.connection)?;
+                if seen.item.id == item.id {
+                    Ok(Some(seen))
+                } else {
+                    Err(wire::foreign(OPERATION))
+                }
+            }
+            Answered::NoRecord => Ok(None),
+        }
+    }
+
+    async fn find(
+        &self,
+        _kind: WorkItemType,
+        correlation: &CorrelationId,
+        within: Duration,
+    ) -> Result<Vec<WorkItemSeen>, CallFailure> {
+        const OPERATION: &str = "find incident by correlation id";
+        match self
+            .call(OPERATION, Request::Find(correlation), within)
+            .await?
+        {
+            Answered::Record(body) => {
+                let found = wire::many(&body, OPERATION, &self.connection)?;
+                let any = !found.is_empty();
+                let ours: Vec<WorkItemSeen> = found
+                    .into_iter()
+                    .filter(|seen| seen.is_ours(correlation))
+                    .collect();
+                // A condition on a column that does not exist vanishes, and every row comes back (servicenow-api §0.1).
+                if any && ours.is_empty() {
+                    Err(wire::foreign(OPERATION))
+                } else {
+                    Ok(ours)
+                }
+            }
+            Answered::NoRecord => Err(meaning::table_missing(OPERATION)),
+        }
+    }
+
+    async fn write(
+        &self,
+        item: &WorkItemRef,
+        change: &Change,
+        within: Duration,
+    ) -> Result<(), CallFailure> {
+        let operation = wire::change_name(change);
+        match self
+            .call(
+                operation,
+                Request::Update(&item.id, wire::changed(change)),
+                within,
+            )
+            .await?
+        {
+            Answered::Record(body) => {
+                let seen = wire::one(&body, operation, &self.connection)?;
+                if seen.item.id != item.id {
+                    return Err(wire::foreign(operation));
+                }
+                wire::took_effect(change, &seen, operation)
+            }
+            Answered::NoRecord => Err(meaning::record_missing(operation)),
+        }
+    }
+
+    async fn sign_in(&self, within: Duration) -> Result<(), CallFailure> {
+        match self
+            .call("read one incident", Request::Probe, within)
+            .await?
+        {
+            Answered::Record(_) => Ok(()),
+            Answered::NoRecord => Err(meaning::table_missing("read one incident")),
+        }
+    }
+}
+
+/// The calls that are made of the Table API.
+enum Request<'a> {
+    Insert(Vec<u8>),
+    Get(&'a str),
+    Update(&'a str, Vec<u8>),
+    Find(&'a CorrelationId),
+    Probe,
+}
+
+impl Request<'_> {
+    fn method(&self) -> Method {
+        match self {
+            Self::Insert(_) => Method::POST,
+            Self::Update(..) => Method::PATCH,
+            Self::Get(_) | Self::Find(_) | Self::Probe => Method::GET,
+        }
+    }
+
+    fn path(&self) -> String {
+        match self {
+            Self::Insert(_) | Self::Find(_) | Self::Probe => "/api/now/table/incident".to_owned(),
+            Self::Get(id) | Self::Update(id, _) => format!("/api/now/table/incident/{id}"),
+        }
+    }
+
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![
+            ("sysparm_fields", FIELDS.to_owned()),
+            ("sysparm_exclude_reference_link", "true".to_owned()),
+        ];
+        match self {
+            // The id's alphabet needs no escaping, and there is none in this query language.
+            Self::Find(correlation) => query.extend([
+                (
+                    "sysparm_query",
+                    format!("correlation_id={correlation}^ORDERBYsys_created_on^ORDERBYsys_id"),
+                ),
+                ("sysparm_limit", FOUND_MAX.to_string()),
+                ("sysparm_no_count", "true".to_owned()),
+            ]),
+            Self::Probe => query.extend([
+                ("sysparm_limit", "1".to_owned()),
+                ("sysparm_no_count", "true".to_owned()),
+            ]),
+            Self::Insert(_) | Self::Get(_) | Self::Update(..) => {}
+        }
+        query
+    }
+
+    fn body(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Insert(body) | Self::Update(_, body) => Some(body.clone()),
+            Self::Get(_) | Self::Find(_) | Self::Probe => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The JSON of the Table API: what we send, and what of an answer is believed.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::domain::connection::Connection;
+use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::text;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::work_item::{
+    Change, NewWorkItem, Standing, WorkItemRef, WorkItemSeen, WorkItemType,
+};
+
+/// Lengths of the incident table's fields (servicenow-api §8).
+const SHORT_DESCRIPTION_CHARS_MAX: usize = 160;
+const DESCRIPTION_CHARS_MAX: usize = 4000;
+const CLOSE_NOTES_CHARS_MAX: usize = 4000;
+
+/// How an incident was solved, unless the action says otherwise. The choices differ by release and customer; this one
+/// is in today's.
+const CLOSE_CODE: &str = "Solution provided";
+const CLOSE_CODE_DUPLICATE: &str = "Duplicate";
+
+const STATE_RESOLVED: &str = "6";
+const STATE_CLOSED: &str = "7";
+const STATE_CANCELLED: &str = "8";
+
+/// The body of an insert. `priority` is not sent: it is computed from impact and urgency.
+pub(super) fn new_incident(item: &NewWorkItem) -> Vec<u8> {
+    let mut fields: BTreeMap<&str, String> = item
+        .fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    fields.insert("sys_id", item.key.as_str().to_owned());
+    fields.insert("correlation_id", item.correlation.to_string());
+    fields.insert("correlation_display", "Azure Monitor".to_owned());
+    fields.insert(
+        "short_description",
+        text::cut(&item.title, SHORT_DESCRIPTION_CHARS_MAX),
+    );
+    fields.insert(
+        "description",
+        text::cut(&item.description, DESCRIPTION_CHARS_MAX),
+    );
+    fields
+        .entry("impact")
+        .or_insert_with(|| item.impact.as_number().to_string());
+    fields
+        .entry("urgency")
+        .or_insert_with(|| item.urgency.as_number().to_string());
+    serde_json::to_vec(&fields).unwrap_or_default()
+}
+
+/// The body of an update. Only what changes is sent, so that what people wrote stays.
+pub(super) fn changed(change: &Change) -> Vec<u8> {
+    let solved = |state: &str, code: Option<&str>, default: &str, note: &str| {
+        BTreeMap::from([
+            ("state", state.to_owned()),
+            ("close_code", code.unwrap_or(default).to_owned()),
+            ("close_notes", text::cut(note, CLOSE_NOTES_CHARS_MAX)),
+        ])
+    };
+    let fields = match change {
+        Change::Comment { note } => BTreeMap::from([("work_notes", note.clone())]),
+        Change::Resolve { note, code } => solved(STATE_RESOLVED, code.as_deref(), CLOSE_CODE, note),
+        Change::Close { note, code } => solved(STATE_CLOSED, code.as_deref(), CLOSE_CODE, note),
+        // Closing for good needs `itil_admin`; resolved ones close by themselves.
+        Change::CloseAsDuplicate { of } => solved(
+            STATE_RESOLVED,
+            None,
+            CLOSE_CODE_DUPLICATE,
+            &format!("Duplicate of {of}."),
+        ),
+    };
+    serde_json::to_vec(&fields).unwrap_or_default()
+}
+
+/// The operation's name in errors and logs.
+pub(super) fn change_name(change: &Change) -> &'static str {
+    match change {
+        Change::Comment { .. } => "comment on incident",
+        Change::Resolve { .. } => "resolve incident",
+        Change::Close { .. } => "close incident",
+        Change::CloseAsDuplicate { .. } => "close incident as duplicate",
+    }
+}
+
+/// An update whose answer shows the old state was kept back by a rule of the instance.
+pub(super) fn took_effect(
+    change: &Change,
+    seen: &WorkItemSeen,
+    operation: &str,
+) -> Result<(), CallFailure> {
+    if matches!(change, Change::Comment { .. }) || seen.standing != Standing::Open {
+        return Ok(());
+    }
+    let detail = "the instance accepted the request and kept the incident open; a business rule or a missing mandatory field is the usual reason";
+    Err(CallFailure::new(
+        "ServiceNow",
+        operation,
+        Effect::Refused,
+        Kind::Invalid,
+        detail,
+    ))
+}
+
+/// The answer is about another record.
+pub(super) fn foreign(operation: &str) -> CallFailure {
+    let detail =
+        "the answer is about another record than ours, or the correlation id is not readable";
+    CallFailure::new(
+        "ServiceNow",
+        operation,
+        Effect::Unknown,
+        Kind::Foreign,
+        detail,
+    )
+}
+
+#[derive(Deserialize)]
+struct One {
+    result: Option<Record>,
+    #[serde(default)]
+    error: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Many {
+    result: Option<Vec<Record>>,
+    #[serde(default)]
+    error: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(default)]
+    sys_id: String,
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    correlation_id: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    sys_created_on: String,
+}
+
+/// One record of an answer.
+pub(super) fn one(
+    body: &[u8],
+    operation: &str,
+    connection: &Connection,
+) -> Result<WorkItemSeen, CallFailure> {
+    let answer: One = read(body, operation)?;
+    match answer {
+        One {
+            result: Some(record),
+            error: None,
+        } => seen(record, operation, connection),
+        _ => Err(undecodable(
+            operation,
+            "the answer holds an error or no record",
+        )),
+    }
+}
+
+/// The records of an answer, in its order.
+pub(super) fn many(
+    body: &[u8],
+    operation: &str,
+    connection: &Connection,
+) -> Result<Vec<WorkItemSeen>, CallFailure> {
+    let answer: Many = read(body, operation)?;
+    match answer {
+        Many {
+            result: Some(records),
+            error: None,
+        } => records
+            .into_iter()
+            .map(|record| seen(record, operation, connection))
+            .collect(),
+        _ => Err(undecodable(
+            operation,
+            "the answer holds an error or no list",
+        )),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8], operation: &str) -> Result<T, CallFailure> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    serde_json::from_slice(body).map_err(|_| {
+        undecodable(
+            operation,
+            "the answer is broken off, or no JSON of the Table API",
+        )
+    })
+}
+
+fn undecodable(operation: &str, detail: &str) -> CallFailure {
+    CallFailure::new(
+        "ServiceNow",
+        operation,
+        Effect::Unknown,
+        Kind::Undecodable,
+        detail,
+    )
+}
+
+fn seen(
+    record: Record,
+    operation: &str,
+    connection: &Connection,
+) -> Result<WorkItemSeen, CallFailure> {
+    let is_key = record.sys_id.len() == 32 && record.sys_id.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_number = (1..=40).contains(&record.number.len())
+        && record
+            .number
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !is_key || !is_number {
+        return Err(undecodable(
+            operation,
+            "the answer's record has no valid `sys_id` or `number`",
+        ));
+    }
+    let url = connection.server.join("/incident.do");
+    Ok(WorkItemSeen {
+        item: WorkItemRef {
+            work_item_type: WorkItemType::Incident,
+            number: record.number,
+            url: format!("{url}?sys_id={}", record.sys_id),
+            id: record.sys_id,
+        },
+        correlation: (!record.correlation_id.is_empty()).then_some(record.correlation_id),
+        standing: match record.state.as_str() {
+            STATE_RESOLVED => Standing::Resolved,
+            STATE_CLOSED | STATE_CANCELLED => Standing::Closed,
+            _ => Standing::Open,
+        },
+        created_at: Timestamp::parse_lenient(&record.sys_created_on.replace(' ', "T")),
+    })
+}

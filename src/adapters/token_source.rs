@@ -1,0 +1,142 @@
+//! The access token of a connection in this process: kept in memory, renewed ahead of its end, one renewal at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapters::oauth::{By, TokenEndpoint};
+use crate::domain::connection::{Connection, Grant};
+use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::secret::Secret;
+use crate::domain::token::{AccessToken, TokenSet};
+use crate::ports::{Clock, Vault};
+
+/// Where the tokens of a connection come from.
+pub struct TokenSource {
+    endpoint: TokenEndpoint,
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    grant: Grant,
+    /// The vault's name for the stored tokens.
+    tokens_name: String,
+    product: &'static str,
+    /// Held while a token is obtained: one asks, the others wait for its answer.
+    current: tokio::sync::Mutex<Option<AccessToken>>,
+}
+
+impl std::fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenSource")
+            .field("tokens_name", &self.tokens_name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TokenSource {
+    /// For a connection.
+    pub fn new(
+        endpoint: TokenEndpoint,
+        vault: Arc<dyn Vault>,
+        clock: Arc<dyn Clock>,
+        connection: &Connection,
+        tokens_name: String,
+    ) -> Self {
+        let current = tokio::sync::Mutex::new(None);
+        Self {
+            endpoint,
+            vault,
+            clock,
+            grant: connection.grant,
+            tokens_name,
+            product: connection.partner_type.product(),
+            current,
+        }
+    }
+
+    /// A token that should be accepted. Warm, this asks nobody.
+    pub async fn bearer(&self, within: Duration) -> Result<Secret, CallFailure> {
+        let mut current = self.current.lock().await;
+        if let Some(token) = current
+            .as_ref()
+            .filter(|token| token.is_fresh(self.clock.now()))
+        {
+            return Ok(token.secret.clone());
+        }
+        let token = self.obtain(None, within).await?;
+        let secret = token.secret.clone();
+        *current = Some(token);
+        Ok(secret)
+    }
+
+    /// Another token than `refused`, which the product did not accept.
+    pub async fn bearer_instead_of(
+        &self,
+        refused: &Secret,
+        within: Duration,
+    ) -> Result<Secret, CallFailure> {
+        let mut current = self.current.lock().await;
+        // Somebody else may have renewed it while we waited for the lock.
+        if let Some(token) = current
+            .as_ref()
+            .filter(|token| token.secret.expose() != refused.expose())
+        {
+            return Ok(token.secret.clone());
+        }
+        *current = None;
+        let token = self.obtain(Some(refused), within).await?;
+        let secret = token.secret.clone();
+        *current = Some(token);
+        Ok(secret)
+    }
+
+    async fn obtain(
+        &self,
+        refused: Option<&Secret>,
+        within: Duration,
+    ) -> Result<AccessToken, CallFailure> {
+        match self.grant {
+            Grant::ClientCredentials => Ok(self
+                .endpoint
+                .obtain(By::ClientCredentials, within)
+                .await?
+                .access),
+            Grant::Password => {
+                let stored = self.stored().await?;
+                let usable = |token: &AccessToken| {
+                    token.is_fresh(self.clock.now())
+                        && refused.is_none_or(|refused| token.secret.expose() != refused.expose())
+                };
+                if let Some(token) = stored.access.filter(usable) {
+                    return Ok(token);
+                }
+                // Using ServiceNow's refresh token does not replace it, so that every process may (DESIGN §8).
+                let Some(refresh) = stored.refresh else {
+                    return Err(self.needs_login(
+                        "the access token has expired and there is no refresh token",
+                    ));
+                };
+                Ok(self
+                    .endpoint
+                    .obtain(By::Refresh(&refresh), within)
+                    .await?
+                    .access)
+            }
+        }
+    }
+
+    async fn stored(&self) -> Result<TokenSet, CallFailure> {
+        let Some(text) = self.vault.get(&self.tokens_name).await? else {
+            return Err(self.needs_login("nobody has logged in yet"));
+        };
+        TokenSet::from_vault_text(&text).map_err(|error| self.needs_login(&error.to_string()))
+    }
+
+    fn needs_login(&self, detail: &str) -> CallFailure {
+        CallFailure::new(
+            self.product,
+            "obtain token",
+            Effect::NotSent,
+            Kind::Unauthorized,
+            detail,
+        )
+    }
+}

@@ -1,0 +1,20 @@
+//! Pure values and decisions: no I/O, no clock, nothing async. Everything else imports this; it imports nothing of ours.
+
+pub mod alert;
+pub mod alert_to_work_item;
+pub mod backoff;
+pub mod connection;
+pub mod definition;
+pub mod failure;
+pub mod gate;
+pub mod identity;
+pub mod name;
+pub mod network;
+pub mod redact;
+pub mod secret;
+pub mod server_url;
+pub mod slot;
+pub mod text;
+pub mod timestamp;
+pub mod token;
+pub mod work_item;

@@ -1,0 +1,226 @@
+//! A connection: one ITSM instance with its credentials and options, checked and ready to use.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::alert::{Alert, Severity};
+use super::name::{ActionName, ConnectionName};
+use super::secret::Secret;
+use super::server_url::ServerUrl;
+use super::work_item::{Level, WorkItemType};
+
+/// The ITSM products that the retired connector knew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PartnerType {
+    /// ServiceNow.
+    Servicenow,
+    /// System Center Service Manager, through the web app that ITSMC's script deployed.
+    SystemCenterServiceManager,
+    /// Provance ITSM.
+    Provance,
+    /// Cherwell Service Management.
+    Cherwell,
+}
+
+impl PartnerType {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Servicenow,
+        Self::SystemCenterServiceManager,
+        Self::Provance,
+        Self::Cherwell,
+    ];
+
+    /// The word in definitions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Servicenow => "servicenow",
+            Self::SystemCenterServiceManager => "system_center_service_manager",
+            Self::Provance => "provance",
+            Self::Cherwell => "cherwell",
+        }
+    }
+
+    /// The product's name for people.
+    pub fn product(self) -> &'static str {
+        match self {
+            Self::Servicenow => "ServiceNow",
+            Self::SystemCenterServiceManager => "System Center Service Manager",
+            Self::Provance => "Provance",
+            Self::Cherwell => "Cherwell",
+        }
+    }
+
+    /// The product's own domains; empty where every customer has another (servicenow-api §1).
+    pub fn domains(self) -> &'static [&'static str] {
+        match self {
+            Self::Servicenow => &[
+                "service-now.com",
+                "servicenow.com",
+                "servicenowservices.com",
+            ],
+            Self::SystemCenterServiceManager | Self::Provance | Self::Cherwell => &[],
+        }
+    }
+}
+
+/// How tokens are obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// By client id and secret alone: nothing is stored and nothing expires on a person.
+    ClientCredentials,
+    /// By a person's login once, then by the refresh token.
+    Password,
+}
+
+/// Where client id and secret stand in a token request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// In the form.
+    #[default]
+    Body,
+    /// In the `Authorization` header (HTTP Basic).
+    Basic,
+}
+
+/// What is read back by the sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RecordType {
+    /// Incidents.
+    Incident,
+    /// Change requests.
+    ChangeRequest,
+}
+
+/// What the sync reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncOptions {
+    /// Which records.
+    pub record_types: Vec<RecordType>,
+    /// How many past days the first run reads, 1 to 120.
+    pub days: u16,
+}
+
+/// One ITSM instance, checked.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Its name.
+    pub name: ConnectionName,
+    /// The product.
+    pub partner_type: PartnerType,
+    /// Where it is.
+    pub server: ServerUrl,
+    /// How tokens are obtained.
+    pub grant: Grant,
+    /// The OAuth client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Option<Secret>,
+    /// Where both stand in a token request.
+    pub client_authentication: ClientAuthentication,
+    /// The integration user, for the password grant.
+    pub username: Option<String>,
+    /// How long a refresh token lives from a login on.
+    pub refresh_token_life: Duration,
+    /// The longest time that the product may go on executing a request whose answer we no longer wait for.
+    pub longest_transaction: Duration,
+    /// What the sync reads.
+    pub sync: SyncOptions,
+    /// Whether unknown configuration items are made.
+    pub create_configuration_items: bool,
+    /// How alerts become work items.
+    pub actions: BTreeMap<ActionName, Action>,
+}
+
+/// What counts as the same problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Grouping {
+    /// Each firing of an alert has a work item of its own.
+    #[default]
+    Alert,
+}
+
+/// What becomes of the work item when the alert resolves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnResolve {
+    /// It is resolved.
+    #[default]
+    Resolve,
+    /// It is closed for good.
+    Close,
+    /// It gets a note.
+    Comment,
+    /// Nothing.
+    Ignore,
+}
+
+/// Impact and urgency for a severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ImpactAndUrgency {
+    /// How much is affected.
+    pub impact: Level,
+    /// How soon something must be done.
+    pub urgency: Level,
+}
+
+/// How a connection's alerts become work items.
+#[derive(Debug, Clone, Default)]
+pub struct Action {
+    /// The kind of work item.
+    pub work_item_type: WorkItemType,
+    /// What counts as the same problem.
+    pub grouping: Grouping,
+    /// What happens on resolve.
+    pub on_resolve: OnResolve,
+    /// The product's code for how it was solved.
+    pub close_code: Option<String>,
+    /// Impact and urgency where they differ from the default.
+    pub severity: BTreeMap<Severity, ImpactAndUrgency>,
+    /// Who gets it, as the product names or keys the group.
+    pub assignment_group: Option<String>,
+    /// Further fields of the product with fixed values.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl Action {
+    /// Impact and urgency of an alert: as configured, else Sev0 high and high down to Sev3–4 low and low. In ServiceNow's
+    /// own table that makes priorities 1, 2, 4 and 5.
+    pub fn levels(&self, alert: &Alert) -> ImpactAndUrgency {
+        let severity = alert.severity.unwrap_or(Severity::Sev3);
+        let default = match severity {
+            Severity::Sev0 => ImpactAndUrgency {
+                impact: Level::High,
+                urgency: Level::High,
+            },
+            Severity::Sev1 => ImpactAndUrgency {
+                impact: Level::Medium,
+                urgency: Level::High,
+            },
+            Severity::Sev2 => ImpactAndUrgency {
+                impact: Level::Medium,
+                urgency: Level::Low,
+            },
+            Severity::Sev3 | Severity::Sev4 => ImpactAndUrgency {
+                impact: Level::Low,
+                urgency: Level::Low,
+            },
+        };
+        self.severity.get(&severity).copied().unwrap_or(default)
+    }
+}

@@ -1,0 +1,477 @@
+//! The definition of a connection: the JSON that people write and the vault keeps, and its way to a [`Connection`].
+//!
+//! Every mistake is told with its path, what was found, what was expected and what to do; as many at once as can be seen.
+
+pub mod problem;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::alert::Severity;
+use super::connection::{
+    Action, ClientAuthentication, Connection, Grant, Grouping, ImpactAndUrgency, OnResolve,
+    PartnerType, RecordType, SyncOptions,
+};
+use super::name::{ActionName, ConnectionName, DEFAULT_ACTION};
+use super::network::AllowedHosts;
+use super::secret::Secret;
+use super::server_url::ServerUrl;
+use super::work_item::WorkItemType;
+use problem::{Problem, Problems};
+
+/// Longest definition. Key Vault keeps at most 25 KB in a secret (azure-platform §5).
+pub const DEFINITION_BYTES_MAX: usize = 25 * 1024;
+
+/// Days of the past that the sync may read at first: ITSMC's limit.
+pub const SYNC_DAYS_MAX: i64 = 120;
+
+/// Days that the sync reads at first when the definition does not say.
+pub const SYNC_DAYS_DEFAULT: i64 = 30;
+
+/// Days that a refresh token lives when the definition does not say: what ITSMC's instructions had people set.
+pub const REFRESH_TOKEN_DAYS_DEFAULT: i64 = 90;
+
+/// Seconds that ServiceNow lets a REST transaction run by default (servicenow-api §7).
+pub const LONGEST_TRANSACTION_SECONDS_DEFAULT: i64 = 60;
+
+/// Fields that no definition may set: identity and bookkeeping of the record, and what the connector itself decides.
+const RESERVED_FIELDS: [&str; 11] = [
+    "sys_id",
+    "number",
+    "state",
+    "correlation_id",
+    "sys_created_by",
+    "sys_created_on",
+    "sys_updated_by",
+    "sys_updated_on",
+    "sys_mod_count",
+    "close_notes",
+    "close_code",
+];
+
+/// A connection, as people write it down.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "desk",
+    schemars(title = "Connection definition of itsm-connector")
+)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// The connection's name: lower-case letters and digits in groups joined by single hyphens, at most 60 characters.
+    name: String,
+    /// The ITSM product.
+    partner_type: PartnerType,
+    /// The instance's address, such as `https://contoso.service-now.com`.
+    server_url: String,
+    /// The OAuth client's id.
+    client_id: String,
+    /// The OAuth client's secret.
+    #[serde(default)]
+    #[cfg_attr(feature = "desk", schemars(with = "Option<String>"))]
+    client_secret: Option<SecretText>,
+    /// The integration user. With it the grant is `password`, without it `client_credentials`.
+    #[serde(default)]
+    username: Option<String>,
+    /// How tokens are obtained, where `username` does not say it well enough.
+    #[serde(default)]
+    grant: Option<Grant>,
+    /// Where client id and secret stand in a token request.
+    #[serde(default)]
+    client_authentication: ClientAuthentication,
+    /// Days that a refresh token lives from a login on (default 90).
+    #[serde(default)]
+    refresh_token_days: Option<i64>,
+    /// Seconds that the product may go on executing a request whose answer nobody waits for (default 60).
+    #[serde(default)]
+    longest_transaction_seconds: Option<i64>,
+    /// What is read back into Log Analytics.
+    #[serde(default)]
+    sync: SyncDefinition,
+    /// Whether configuration items that the product does not know are made there.
+    #[serde(default)]
+    create_configuration_items: bool,
+    /// How alerts become work items, by the action's name; `default` is used when the webhook's address names none.
+    #[serde(default)]
+    actions: BTreeMap<String, ActionDefinition>,
+}
+
+/// What is read back into Log Analytics.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct SyncDefinition {
+    /// Which records (default: incidents and change requests).
+    #[serde(default)]
+    record_types: Option<Vec<RecordType>>,
+    /// How many past days the first run reads, 1 to 120 (default 30).
+    #[serde(default)]
+    days: Option<i64>,
+}
+
+/// How alerts become work items.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct ActionDefinition {
+    /// The kind of work item.
+    #[serde(default)]
+    work_item_type: WorkItemType,
+    /// What counts as the same problem.
+    #[serde(default)]
+    grouping: Grouping,
+    /// What becomes of the work item when the alert resolves.
+    #[serde(default)]
+    on_resolve: OnResolve,
+    /// The product's code for how it was solved, where its default is not among the instance's choices.
+    #[serde(default)]
+    close_code: Option<String>,
+    /// Impact and urgency by severity.
+    #[serde(default)]
+    severity: BTreeMap<Severity, ImpactAndUrgency>,
+    /// Who gets it, as the product keys the group.
+    #[serde(default)]
+    assignment_group: Option<String>,
+    /// Further fields of the product with fixed values, by the product's own names.
+    #[serde(default)]
+    fields: BTreeMap<String, String>,
+}
+
+/// A secret in a definition. Its parser repeats nothing of a value of the wrong kind.
+#[derive(Debug, Clone)]
+struct SecretText(Secret);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = SecretText;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretText, E> {
+                Ok(SecretText(Secret::from(text)))
+            }
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<SecretText, E> {
+                Ok(SecretText(Secret::new(text)))
+            }
+        }
+        deserializer.deserialize_string(Text)
+    }
+}
+
+/// Reads a definition and checks all of it.
+pub fn parse(text: &[u8], allowed: &AllowedHosts) -> Result<Connection, Problems> {
+    if text.len() > DEFINITION_BYTES_MAX {
+        return Err(Problems::one(Problem::new(
+            "",
+            format!("{} bytes", text.len()),
+            format!("at most {DEFINITION_BYTES_MAX} bytes"),
+            "a Key Vault secret holds no more; shorten the actions",
+        )));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let definition: Definition = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| Problems::one(problem::from_serde(&error)))?;
+    deserializer.end().map_err(|_| {
+        Problems::one(Problem::new(
+            "",
+            "more text after the definition",
+            "one JSON object",
+            "remove what stands after the last `}`",
+        ))
+    })?;
+    check(definition, allowed)
+}
+
+/// The JSON Schema of a definition.
+#[cfg(feature = "desk")]
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(Definition).to_value()
+}
+
+fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, Problems> {
+    let mut problems = Problems::default();
+    let partner_type = definition.partner_type;
+
+    let name = problems.keep(ConnectionName::parse(&definition.name).map_err(|expected| {
+        Problem::new(
+            "name",
+            super::redact::echo("name", &definition.name),
+            expected.to_string(),
+            "such as `contoso-prod`: it becomes part of the webhook's address",
+        )
+    }));
+    let server = problems.keep(
+        ServerUrl::parse(&definition.server_url, partner_type.domains(), allowed).map_err(
+            |refused| {
+                Problem::new(
+                    "server_url",
+                    refused.to_string(),
+                    refused.expected().to_owned(),
+                    refused.hint(),
+                )
+            },
+        ),
+    );
+    let client_id = problems.keep(visible_text("client_id", &definition.client_id));
+    let client_secret = problems.keep(check_client_secret(definition.client_secret, partner_type));
+    let username = problems.keep(
+        definition
+            .username
+            .as_deref()
+            .map(|text| visible_text("username", text))
+            .transpose(),
+    );
+    let grant = definition
+        .grant
+        .unwrap_or(if definition.username.is_some() {
+            Grant::Password
+        } else {
+            Grant::ClientCredentials
+        });
+    if grant == Grant::Password && definition.username.is_none() {
+        problems.push(Problem::new(
+            "username",
+            "nothing",
+            "the integration user",
+            "the grant `password` needs it; or leave `grant` out",
+        ));
+    }
+    let days = problems.keep(within(
+        "sync.days",
+        definition.sync.days,
+        1,
+        SYNC_DAYS_MAX,
+        SYNC_DAYS_DEFAULT,
+        "how many past days the first sync reads",
+    ));
+    let refresh_days = problems.keep(within(
+        "refresh_token_days",
+        definition.refresh_token_days,
+        1,
+        3650,
+        REFRESH_TOKEN_DAYS_DEFAULT,
+        "the refresh token's life span in the product's application registry, in days",
+    ));
+    let transaction = problems.keep(within(
+        "longest_transaction_seconds",
+        definition.longest_transaction_seconds,
+        10,
+        3600,
+        LONGEST_TRANSACTION_SECONDS_DEFAULT,
+        "the product's longest REST transaction; the default is ServiceNow's quota rule",
+    ));
+    let actions = check_actions(definition.actions, &mut problems);
+
+    let (
+        Some(name),
+        Some(server),
+        Some(client_id),
+        Some(client_secret),
+        Some(username),
+        Some(days),
+        Some(refresh_days),
+        Some(transaction),
+    ) = (
+        name,
+        server,
+        client_id,
+        client_secret,
+        username,
+        days,
+        refresh_days,
+        transaction,
+    )
+    else {
+        return Err(problems);
+    };
+    problems.or(Connection {
+        name,
+        partner_type,
+        server,
+        grant,
+        client_id,
+        client_secret,
+        client_authentication: definition.client_authentication,
+        username,
+        refresh_token_life: Duration::from_secs(refresh_days * 24 * 60 * 60),
+        longest_transaction: Duration::from_secs(transaction),
+        sync: SyncOptions {
+            record_types: definition
+                .sync
+                .record_types
+                .unwrap_or_else(|| vec![RecordType::Incident, RecordType::ChangeRequest]),
+            days: u16::try_from(days).unwrap_or(u16::MAX),
+        },
+        create_configuration_items: definition.create_configuration_items,
+        actions,
+    })
+}
+
+/// Text without control characters or blanks at its ends: it stands in headers and forms.
+fn visible_text(path: &str, text: &str) -> Result<String, Problem> {
+    let fine = !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control);
+    if fine {
+        return Ok(text.to_owned());
+    }
+    let found = if text.is_empty() {
+        "an empty text"
+    } else {
+        "a text with line breaks, control characters or blanks at its ends"
+    };
+    Err(Problem::new(
+        path,
+        found,
+        "a text of visible characters",
+        "copy it again, without what stands around it",
+    ))
+}
+
+fn check_client_secret(
+    secret: Option<SecretText>,
+    partner: PartnerType,
+) -> Result<Option<Secret>, Problem> {
+    let Some(SecretText(secret)) = secret else {
+        // Cherwell and Provance clients have none (itsmc-product §1.1).
+        return match partner {
+            PartnerType::Servicenow | PartnerType::SystemCenterServiceManager => Err(Problem::new(
+                "client_secret",
+                "nothing",
+                "the OAuth client's secret",
+                "`itsmc connection add` asks for it, so that it stands in no file",
+            )),
+            PartnerType::Provance | PartnerType::Cherwell => Ok(None),
+        };
+    };
+    if secret.expose().starts_with('\u{feff}') {
+        return Err(Problem::new(
+            "client_secret",
+            "a byte order mark before it",
+            "the secret alone",
+            "copy it again, not out of a file",
+        ));
+    }
+    // A line break at the end comes from `echo secret | …`; nobody's secret ends with one.
+    let trimmed = secret.expose().trim_end_matches(['\r', '\n']);
+    if trimmed.is_empty() || trimmed.chars().any(char::is_control) {
+        return Err(Problem::new(
+            "client_secret",
+            "an empty text or one with control characters",
+            "the OAuth client's secret",
+            "copy it again",
+        ));
+    }
+    Ok(Some(Secret::from(trimmed)))
+}
+
+fn within(
+    path: &str,
+    value: Option<i64>,
+    min: i64,
+    max: i64,
+    default: i64,
+    meaning: &'static str,
+) -> Result<u64, Problem> {
+    let value = value.unwrap_or(default);
+    if (min..=max).contains(&value) {
+        return Ok(u64::try_from(value).unwrap_or(0));
+    }
+    Err(Problem::new(
+        path,
+        format!("{value}"),
+        format!("a whole number from {min} to {max}"),
+        meaning,
+    ))
+}
+
+fn check_actions(
+    definitions: BTreeMap<String, ActionDefinition>,
+    problems: &mut Problems,
+) -> BTreeMap<ActionName, Action> {
+    let mut actions = BTreeMap::new();
+    for (name, definition) in definitions {
+        let path = format!(
+            "actions.{}",
+            super::text::cut(&super::text::one_line(&name), 40)
+        );
+        let parsed = problems.keep(ActionName::parse(&name).map_err(|expected| {
+            Problem::new(
+                &path,
+                super::redact::echo("name", &name),
+                expected.to_string(),
+                "an action's name becomes part of the webhook's address",
+            )
+        }));
+        for (field, value) in &definition.fields {
+            check_field(&path, field, value, problems);
+        }
+        if let Some(name) = parsed {
+            actions.insert(name, action(definition));
+        }
+    }
+    if actions.is_empty() && problems.is_empty() {
+        actions.insert(ActionName::default(), Action::default());
+    }
+    if !actions.is_empty() && !actions.contains_key(&ActionName::default()) && problems.is_empty() {
+        problems.push(Problem::new(
+            "actions",
+            format!("{} actions, none of them `{DEFAULT_ACTION}`", actions.len()),
+            format!("an action `{DEFAULT_ACTION}`"),
+            "it is used when the webhook's address names no action; `{}` is a good one",
+        ));
+    }
+    actions
+}
+
+fn check_field(path: &str, field: &str, value: &str, problems: &mut Problems) {
+    let path = format!(
+        "{path}.fields.{}",
+        super::text::cut(&super::text::one_line(field), 40)
+    );
+    let plain = !field.is_empty()
+        && field.len() <= 80
+        && field
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !plain {
+        problems.push(Problem::new(
+            &path,
+            "this name",
+            "the product's own name of a field: lower-case letters, digits and `_`",
+            "such as `caller_id` or `u_region`",
+        ));
+    } else if RESERVED_FIELDS.contains(&field) {
+        problems.push(Problem::new(
+            &path,
+            format!("the field `{field}`"),
+            "a field that is the customer's to set",
+            "the product or the connector sets this one",
+        ));
+    }
+    if value.contains("{{") || value.contains("{%") {
+        problems.push(Problem::new(
+            &path,
+            "a template",
+            "a fixed value",
+            "this version takes fixed values only",
+        ));
+    }
+}
+
+fn action(definition: ActionDefinition) -> Action {
+    Action {
+        work_item_type: definition.work_item_type,
+        grouping: definition.grouping,
+        on_resolve: definition.on_resolve,
+        close_code: definition.close_code,
+        severity: definition.severity,
+        assignment_group: definition.assignment_group,
+        fields: definition.fields,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Every mistake in a definition gets its clear error (rows C1, C2, C5–C8, C11 and C18 of the bad-input corpus).
+
+use super::*;
+
+const GOOD: &str = r#"{
+  "name": "contoso", "partner_type": "servicenow", "server_url": "https://contoso.service-now.com",
+  "client_id": "abc", "client_secret": "hunter2canary" }"#;
+
+fn with(path: &str, value: serde_json::Value) -> String {
+    let mut definition: serde_json::Value = serde_json::from_str(GOOD).unwrap();
+    let mut place = &mut definition;
+    for key in path.split('.') {
+        place = &mut place[key];
+    }
+    *place = value;
+    definition.to_string()
+}
+
+fn told(text: &str) -> String {
+    parse(text.as_bytes(), &AllowedHosts::default())
+        .expect_err(text)
+        .to_string()
+}
+
+#[test]
+fn the_shortest_definition_is_a_good_one() {
+    let connection = parse(GOOD.as_bytes(), &AllowedHosts::default()).unwrap();
+    assert_eq!(connection.grant, Grant::ClientCredentials);
+    assert_eq!(connection.sync.days, 30);
+    assert!(connection.actions.contains_key(&ActionName::default()));
+    assert!(!format!("{connection:?}").contains("canary"));
+}
+
+#[test]
+fn the_definition_of_the_design_is_accepted() {
+    let text = r#"{ "name": "contoso", "partner_type": "servicenow", "server_url": "https://contoso.service-now.com",
+      "client_id": "…", "client_secret": "…", "username": "svc-monitor",
+      "sync": { "record_types": ["incident", "change_request"], "days": 30 },
+      "create_configuration_items": false,
+      "actions": { "default": { "work_item_type": "incident", "grouping": "alert" } } }"#;
+    let connection = parse(text.as_bytes(), &AllowedHosts::default()).unwrap();
+    assert_eq!(connection.grant, Grant::Password);
+}
+
+#[test]
+fn every_mistake_is_told_with_path_found_expected_and_hint() {
+    let cases = [
+        (
+            "C1",
+            with("server_url", "http://contoso.service-now.com".into()),
+        ),
+        ("C2", with("server_url", "https://2130706433".into())),
+        (
+            "C5",
+            with(
+                "server_url",
+                "https://x.service-now.com.evil.example".into(),
+            ),
+        ),
+        (
+            "C5b",
+            with(
+                "server_url",
+                "https://x.service-now.com@evil.example".into(),
+            ),
+        ),
+        (
+            "C6",
+            with(
+                "server_url",
+                "https://admin:hunter2canary@contoso.service-now.com".into(),
+            ),
+        ),
+        (
+            "C6b",
+            with(
+                "server_url",
+                "https://contoso.service-now.com/a?b=c#d".into(),
+            ),
+        ),
+        ("C7", with("partner_type", "ServiceNow".into())),
+        ("C7b", with("partner_type", "jira".into())),
+        ("C8", with("sync.days", 0.into())),
+        ("C8b", with("sync.days", (-1).into())),
+        ("C8c", with("sync.days", 121.into())),
+        ("C8d", with("sync.days", 1_000_000_000.into())),
+        ("C8e", with("sync.days", "all".into())),
+        ("C8f", with("sync.days", 1.5.into())),
+        ("C11", with("clientid", "abc".into())),
+        (
+            "C11b",
+            GOOD.replace(
+                "\"client_id\": \"abc\"",
+                "\"client_id\": \"abc\", \"client_id\": \"def\"",
+            ),
+        ),
+        (
+            "C11c",
+            with(
+                "actions",
+                serde_json::json!({"default": {"assignmentgroup": "x"}}),
+            ),
+        ),
+        ("C18", with("client_id", "abc\r\nX-Evil: 1".into())),
+        ("name", with("name", "Contoso Prod".into())),
+        (
+            "secret of the wrong kind",
+            with("client_secret", 12_345_678.into()),
+        ),
+        (
+            "no secret",
+            GOOD.replace(", \"client_secret\": \"hunter2canary\"", ""),
+        ),
+        (
+            "two at once",
+            with("name", "A".into()).replace("https://contoso", "http://contoso"),
+        ),
+        (
+            "field",
+            with(
+                "actions",
+                serde_json::json!({"default": {"fields": {"sys_id": "1", "a b": "2", "ok": "{{ x }}"}}}),
+            ),
+        ),
+        (
+            "no default action",
+            with("actions", serde_json::json!({"other": {}})),
+        ),
+        ("not JSON", GOOD.replace("\"name\":", "name:")),
+        ("cut", GOOD[..60].to_owned()),
+        ("array", "[]".to_owned()),
+        (
+            "too long",
+            format!("{{\"name\": \"{}\"}}", "x".repeat(DEFINITION_BYTES_MAX)),
+        ),
+    ];
+    let mut all = String::new();
+    for (row, text) in &cases {
+        let told = told(text);
+        assert!(
+            !told.contains("canary") && !told.contains("12345678"),
+            "{row} tells a secret: {told}"
+        );
+        all.push_str(&format!("[{row}]\n{told}\n\n"));
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_username_without_the_password_grant_is_fine_and_the_reverse_is_not() {
+    assert!(told(&with("grant", "password".into())).starts_with("username: found nothing"));
+}
+
+#[test]
+fn a_trailing_line_break_of_a_secret_is_dropped() {
+    let connection = parse(
+        with("client_secret", "s3cret\n".into()).as_bytes(),
+        &AllowedHosts::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        connection.client_secret.as_ref().map(Secret::expose),
+        Some("s3cret")
+    );
+}

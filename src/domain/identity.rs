@@ -1,0 +1,289 @@
+//! Who is who: episode, event, slot and item, as hashes of what names them (DESIGN §6.4).
+//!
+//! Nothing that others send becomes part of an object's name or of a query; only these hashes do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::name::{ActionName, ConnectionName};
+use super::timestamp::Timestamp;
+
+/// Characters of base32 that stand for a hash: 130 bits, so that collisions need not be thought of.
+const KEY_CHARS: usize = 26;
+
+/// A hash over parts, each with its length before it, so that no two lists of parts give the same bytes.
+fn digest(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in std::iter::once(&domain.as_bytes()).chain(parts) {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+fn base32(hash: &[u8; 32]) -> String {
+    let mut text = data_encoding::BASE32_NOPAD
+        .encode(hash)
+        .to_ascii_lowercase();
+    text.truncate(KEY_CHARS);
+    text
+}
+
+macro_rules! key {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(String);
+
+        impl $type {
+            fn of(domain: &str, parts: &[&[u8]]) -> Self {
+                Self(base32(&digest(domain, parts)))
+            }
+
+            /// Reads a key back from an object's name: 26 characters of `[a-z2-7]`.
+            pub fn parse(text: &str) -> Option<Self> {
+                let plain = text.len() == KEY_CHARS && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
+                plain.then(|| Self(text.to_owned()))
+            }
+
+            /// 26 characters of `[a-z2-7]`.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+key! {
+    /// One firing of one alert instance, for one action of one connection.
+    EpisodeId
+}
+key! {
+    /// One Fired or Resolved message of an episode. Its text is the `event` of an answer.
+    EventId
+}
+key! {
+    /// What may have at most one open work item at a time.
+    SlotId
+}
+key! {
+    /// One work item of a slot: the slot and how many it has had before.
+    ItemId
+}
+key! {
+    /// The name of a body that was not understood: the hash of its bytes.
+    BodyId
+}
+
+/// What tells one episode from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Firing<'a> {
+    /// The alert's own id and when it fired. The time is there because some rules fire again on the same instance, and
+    /// because all test notifications share one id (azure-platform §1.2).
+    Instance {
+        /// `essentials.alertId`.
+        alert_id: &'a str,
+        /// `essentials.firedDateTime`, cut to milliseconds.
+        fired_at: Timestamp,
+    },
+    /// No usable firing time: the body itself.
+    Body(&'a [u8]),
+}
+
+impl EpisodeId {
+    /// The episode of a firing, for an action of a connection. `alertId` is compared without case: it is an Azure
+    /// resource id, and those keep their meaning in any case.
+    pub fn new(connection: &ConnectionName, action: &ActionName, firing: Firing<'_>) -> Self {
+        let names = [connection.as_str().as_bytes(), action.as_str().as_bytes()];
+        match firing {
+            Firing::Instance { alert_id, fired_at } => Self::of(
+                "episode/1",
+                &[
+                    names[0],
+                    names[1],
+                    alert_id.to_ascii_lowercase().as_bytes(),
+                    &fired_at.as_millis().to_be_bytes(),
+                ],
+            ),
+            Firing::Body(body) => Self::of("episode-by-body/1", &[names[0], names[1], body]),
+        }
+    }
+}
+
+impl EventId {
+    /// The event of an episode: `fired` or `resolved`.
+    pub fn new(episode: &EpisodeId, condition: &str) -> Self {
+        Self::of("event/1", &[episode.0.as_bytes(), condition.as_bytes()])
+    }
+}
+
+impl SlotId {
+    /// The slot of an alert that gets a work item of its own (grouping `alert`).
+    pub fn of_episode(
+        connection: &ConnectionName,
+        action: &ActionName,
+        episode: &EpisodeId,
+    ) -> Self {
+        let parts = [connection.as_str(), action.as_str(), "alert", &episode.0].map(str::as_bytes);
+        Self::of("slot/1", &parts)
+    }
+}
+
+impl ItemId {
+    /// The `generation`th work item of a slot, counted from 0.
+    pub fn new(slot: &SlotId, generation: u32) -> Self {
+        Self::of("item/1", &[slot.0.as_bytes(), &generation.to_be_bytes()])
+    }
+
+    /// What the work item carries so that it can be found again: `azm-` and 26 characters, safe in any query language.
+    pub fn correlation(&self) -> CorrelationId {
+        CorrelationId(format!("azm-{}", self.0))
+    }
+
+    /// The key that the product's database may keep unique: 32 hexadecimal digits.
+    pub fn record_key(&self) -> RecordKey {
+        let hash = digest("record-key/1", &[self.0.as_bytes()]);
+        RecordKey(data_encoding::HEXLOWER.encode(&hash[..16]))
+    }
+}
+
+impl BodyId {
+    /// The name of a body.
+    pub fn new(body: &[u8]) -> Self {
+        Self::of("body/1", &[body])
+    }
+}
+
+/// What a work item carries so that its slot finds it again.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CorrelationId(String);
+
+impl CorrelationId {
+    /// `azm-` and 26 characters of `[a-z2-7]`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for CorrelationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The record's key where the product lets us choose it (ServiceNow's `sys_id`).
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordKey(String);
+
+impl RecordKey {
+    /// 32 lower-case hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> (ConnectionName, ActionName) {
+        (
+            ConnectionName::parse("contoso").unwrap(),
+            ActionName::default(),
+        )
+    }
+
+    fn episode(alert_id: &str, ms: i64) -> EpisodeId {
+        let (connection, action) = names();
+        let fired_at = Timestamp::from_millis(ms);
+        EpisodeId::new(
+            &connection,
+            &action,
+            Firing::Instance { alert_id, fired_at },
+        )
+    }
+
+    /// These texts are in people's stores and work items: a change here orphans them.
+    #[test]
+    fn keys_stay_as_they_are() {
+        let (connection, action) = names();
+        let episode = episode(
+            "/subscriptions/1/providers/Microsoft.AlertsManagement/alerts/2",
+            1_772_359_200_000,
+        );
+        let slot = SlotId::of_episode(&connection, &action, &episode);
+        let item = ItemId::new(&slot, 0);
+        let seen = [
+            episode.to_string(),
+            EventId::new(&episode, "fired").to_string(),
+            slot.to_string(),
+            item.correlation().to_string(),
+            item.record_key().as_str().to_owned(),
+        ];
+        assert_eq!(
+            seen,
+            [
+                "5sudnrmrs2yd7d5z5hqyehowmw",
+                "t553xarnh6faaql7hkxyll3yao",
+                "4abziosmqofnnn6k62sb3my5m5",
+                "azm-6zncqyv6oh5pcyrvdcrv6vcav4",
+                "bef92aa69d96a1b9487a2a99806211ce",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_differs_in_meaning_differs_in_key() {
+        assert_ne!(episode("a", 1), episode("a", 2));
+        assert_ne!(episode("a", 1), episode("b", 1));
+        assert_eq!(episode("/A/b", 1), episode("/a/B", 1));
+        let (connection, action) = names();
+        assert_ne!(
+            digest("x", &[b"ab", b"c"]),
+            digest("x", &[b"a", b"bc"]),
+            "parts must not run into one another"
+        );
+        let one = SlotId::of_episode(&connection, &action, &episode("a", 1));
+        assert_ne!(
+            ItemId::new(&one, 0).correlation(),
+            ItemId::new(&one, 1).correlation()
+        );
+    }
+
+    #[test]
+    fn a_key_is_read_back_only_whole() {
+        let key = episode("a", 1);
+        assert_eq!(EpisodeId::parse(key.as_str()), Some(key.clone()));
+        assert_eq!(EpisodeId::parse(&key.as_str()[1..]), None);
+        assert_eq!(EpisodeId::parse("../../../../etc/passwd/abc"), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! The answers to a create and to the search that goes before a second one.
+
+use super::{
+    EarlyResolve, Effect, Event, Phase, Rest, Rules, SEND_WITHIN, Slot, bury, is_given_up,
+};
+use crate::domain::failure::{self, CallFailure};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::work_item::{Uniqueness, WorkItemRef, WorkItemSeen};
+
+pub(super) fn on_created(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    result: Result<WorkItemRef, CallFailure>,
+) -> (Slot, Effect) {
+    match (result, &slot.phase) {
+        (Ok(item), Phase::Vacant | Phase::Creating { .. }) => adopt(slot, now, rules, event, item),
+        (Ok(item), _) => count_extra(slot, event, item),
+        // Somebody else has the slot by now: what came of our try is theirs to find out.
+        (Err(_), phase) if !matches!(phase, Phase::Creating { .. }) => {
+            (slot.clone(), Effect::Rest(Rest::Later(now)))
+        }
+        (Err(failure), _) => on_failure(slot, now, rules, event, failure),
+    }
+}
+
+/// The item exists and is the one that counts.
+fn adopt(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    item: WorkItemRef,
+) -> (Slot, Effect) {
+    let mut next = slot.clone();
+    next.succeed();
+    next.apply(&event.id);
+    let Some(EarlyResolve {
+        event: resolved, ..
+    }) = &next.resolved_early
+    else {
+        next.phase = Phase::Open { item };
+        return (next, Effect::Rest(Rest::Created));
+    };
+    let resolved = resolved.clone();
+    if !rules.changes_on_resolve {
+        next.apply(&resolved);
+        next.resolved_early = None;
+        next.phase = Phase::Done { item };
+        return (next, Effect::Rest(Rest::Created));
+    }
+    // Its Resolved came first: the item is changed in the same run.
+    next.phase = Phase::Writing {
+        item,
+        event: resolved,
+        until: now.plus(rules.writing_for()),
+    };
+    (next, Effect::Read)
+}
+
+/// Ours came too late: the slot has another item, and this one is a duplicate of it.
+fn count_extra(slot: &Slot, event: &Event, item: WorkItemRef) -> (Slot, Effect) {
+    let mut next = slot.clone();
+    let is_the_same = slot.item().is_some_and(|kept| kept.id == item.id);
+    if !is_the_same && !next.extras.iter().any(|extra| extra.id == item.id) {
+        next.extras.push(item);
+    }
+    next.apply(&event.id);
+    (next, Effect::Rest(Rest::Created))
+}
+
+fn on_failure(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    failure: CallFailure,
+) -> (Slot, Effect) {
+    let Phase::Creating { until, .. } = &slot.phase else {
+        return (slot.clone(), Effect::Rest(Rest::Later(now)));
+    };
+    match failure.effect {
+        failure::Effect::NotSent | failure::Effect::Refused => {
+            if is_given_up(slot, event, &failure, now) {
+                return bury(slot.clone(), failure);
+            }
+            let mut next = slot.clone();
+            next.phase = Phase::Vacant;
+            let until = next.wait_after(&failure, now, rules.dice);
+            (next, Effect::Rest(Rest::Later(until)))
+        }
+        failure::Effect::Unknown => {
+            let mut next = slot.clone();
+            let claimed_until = *until;
+            let first = next.tries == 0;
+            let again = next.wait_after(&failure, now, rules.dice);
+            next.not_before = None;
+            match rules.uniqueness {
+                // It cannot be made twice: the same key once more, at once.
+                Uniqueness::Enforced if first => (next, Effect::Create),
+                Uniqueness::Enforced => {
+                    let attempt = next.tries;
+                    next.phase = Phase::Creating {
+                        attempt,
+                        since: now,
+                        until: again,
+                    };
+                    (next, Effect::Rest(Rest::Later(again)))
+                }
+                // The claim stays as it is until the product can no longer execute what was sent.
+                Uniqueness::BestEffort => (next, Effect::Rest(Rest::Later(claimed_until))),
+            }
+        }
+    }
+}
+
+pub(super) fn on_found(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    result: Result<Vec<WorkItemSeen>, CallFailure>,
+) -> (Slot, Effect) {
+    let Phase::Creating { since, .. } = &slot.phase else {
+        return (slot.clone(), Effect::Rest(Rest::Later(now)));
+    };
+    match result {
+        Ok(found) => match found.into_iter().next() {
+            Some(oldest) => adopt(slot, now, rules, event, oldest.item),
+            // Only within the claim: whoever was held up longer than it lasts must not send.
+            None if now.since(*since) < SEND_WITHIN => (slot.clone(), Effect::Create),
+            None => (slot.clone(), Effect::Rest(Rest::Later(now))),
+        },
+        Err(failure) => {
+            // Nothing was sent, but the slot cannot go back to vacant: an earlier create has an outcome to be found out.
+            let mut next = slot.clone();
+            let again = next.wait_after(&failure, now, rules.dice);
+            if let Phase::Creating { until, .. } = &mut next.phase {
+                *until = again;
+            }
+            if is_given_up(slot, event, &failure, now) {
+                return bury(next, failure);
+            }
+            (next, Effect::Rest(Rest::Later(again)))
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What the product does, told as stories: one file per function, and what they share.
+
+pub mod create_work_item;
+pub mod drain;
+pub mod settle;
+pub mod test_connection;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use object_store::ObjectStore;
+
+use crate::domain::name::ConnectionName;
+use crate::domain::network::AllowedHosts;
+use crate::domain::work_item::Uniqueness;
+use crate::ports::{Clock, Entropy, Products, Vault};
+use crate::stores::connections::Connections;
+use crate::stores::dead_letters::DeadLetters;
+use crate::stores::facts::Facts;
+use crate::stores::gates::Gates;
+use crate::stores::journal::Journal;
+use crate::stores::leases::Leases;
+use crate::stores::objects::Objects;
+use crate::stores::pending::Pending;
+use crate::stores::quarantine::Quarantine;
+
+/// Age after which what was found out about a product is read again.
+const FACTS_FRESH_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// The outside, for [`Core::new`].
+#[derive(Clone)]
+pub struct Outside {
+    /// Our own state.
+    pub store: Arc<dyn ObjectStore>,
+    /// Connections and tokens.
+    pub vault: Arc<dyn Vault>,
+    /// The ITSM products.
+    pub products: Arc<dyn Products>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Hosts that may be called although private or without TLS.
+    pub allowed: AllowedHosts,
+}
+
+/// What the flows work with. One per process.
+pub struct Core {
+    /// The object store, for what has no store of its own.
+    pub objects: Objects,
+    /// Alerts as they came.
+    pub journal: Journal,
+    /// What is not settled yet.
+    pub pending: Pending,
+    /// What was not understood.
+    pub quarantine: Quarantine,
+    /// What was given up.
+    pub dead: DeadLetters,
+    /// Whether the products may be called now.
+    pub gates: Gates,
+    /// Who drains.
+    pub leases: Leases,
+    /// What was found out about the products.
+    pub facts: Facts,
+    /// The connections.
+    pub connections: Connections,
+    /// The ITSM products.
+    pub products: Arc<dyn Products>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    known_uniqueness: Mutex<BTreeMap<ConnectionName, (Duration, Uniqueness)>>,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core")
+            .field("objects", &self.objects)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Over the outside. It asks nothing of it yet.
+    pub fn new(outside: Outside) -> Self {
+        let objects = Objects::new(outside.store);
+        Self {
+            journal: Journal::new(objects.clone()),
+            pending: Pending::new(objects.clone()),
+            quarantine: Quarantine::new(objects.clone()),
+            dead: DeadLetters::new(objects.clone()),
+            gates: Gates::new(objects.clone()),
+            leases: Leases::new(objects.clone()),
+            facts: Facts::new(objects.clone()),
+            connections: Connections::new(
+                outside.vault,
+                Arc::clone(&outside.clock),
+                outside.allowed,
+            ),
+            products: outside.products,
+            clock: outside.clock,
+            entropy: outside.entropy,
+            known_uniqueness: Mutex::default(),
+            objects,
+        }
+    }
+
+    /// A new id for a writer: 128 random bits.
+    pub fn writer_id(&self) -> String {
+        format!("{:016x}{:016x}", self.entropy.dice(), self.entropy.dice())
+    }
+
+    /// Whether a connection's product refuses a second record with our key, as far as is known; kept in memory so that a
+    /// warm alert does not ask.
+    pub async fn uniqueness(&self, connection: &ConnectionName) -> Uniqueness {
+        let now = self.clock.monotonic();
+        let known = |at: &(Duration, Uniqueness)| now.saturating_sub(at.0) < FACTS_FRESH_FOR;
+        let cached = self
+            .known_uniqueness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(connection)
+            .copied();
+        if let Some(entry) = cached.filter(known) {
+            return entry.1;
+        }
+        // Not knowing is the safe side: nothing is assumed that was not seen.
+        let uniqueness = self
+            .facts
+            .read(connection)
+            .await
+            .map(|facts| facts.uniqueness)
+            .unwrap_or_default();
+        self.known_uniqueness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(connection.clone(), (now, uniqueness));
+        uniqueness
+    }
+
+    /// Forgets what is remembered of a product, after it was looked at again.
+    pub fn forget_uniqueness(&self, connection: &ConnectionName) {
+        self.known_uniqueness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(connection);
+    }
+}
+
+/// How long something may take: a moment of the monotonic clock by which it must have ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    ends_at: Duration,
+}
+
+impl Budget {
+    /// From now on for `span`.
+    pub fn new(clock: &dyn Clock, span: Duration) -> Self {
+        Self {
+            ends_at: clock.monotonic().saturating_add(span),
+        }
+    }
+
+    /// What is left.
+    pub fn left(&self, clock: &dyn Clock) -> Duration {
+        self.ends_at.saturating_sub(clock.monotonic())
+    }
+
+    /// True if something that takes `cost` can still be started.
+    pub fn can_start(&self, clock: &dyn Clock, cost: Duration) -> bool {
+        self.left(clock) >= cost
+    }
+}

@@ -1,0 +1,367 @@
+//! The story of an alert: received, verified and parsed, kept, claimed, made, answered.
+//!
+//! The answer never depends on the ITSM product or the vault: 2xx as soon as the alert is durable, 503 only when it
+//! cannot be made durable (promise P4). What is not finished in time, the drain finishes by the same code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::settle::{self, Case};
+use super::{Budget, Core};
+use crate::domain::alert::{Alert, Condition};
+use crate::domain::connection::Connection;
+use crate::domain::gate::Passage;
+use crate::domain::identity::{EpisodeId, EventId, Firing};
+use crate::domain::slot::{Event, Rest};
+use crate::domain::work_item::WorkItemRef;
+use crate::inbound::common_alert_schema::{self, NotAnAlert};
+use crate::inbound::webhook::Delivery;
+use crate::stores::connections::Lookup;
+use crate::stores::objects::{Creation, StoreFailure};
+use crate::stores::pending::Marker;
+use crate::stores::slots::SlotLog;
+
+/// The answer must have left by then: Azure waits ten seconds (azure-platform §3.1).
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+
+/// The longest that one call to the product may take while Azure waits.
+pub const INLINE_CALL_MAX: Duration = Duration::from_secs(6);
+
+/// How often the journal is tried before the answer is 503 (rule R3).
+const KEEP_TRIES: u32 = 2;
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A work item was made.
+    Created,
+    /// A work item was changed.
+    Updated,
+    /// A work item was resolved.
+    Resolved,
+    /// It was here before.
+    Duplicate,
+    /// It is kept and will be finished.
+    Pending,
+    /// It is kept for a person to look at.
+    Quarantined,
+    /// The action wants nothing done.
+    Ignored,
+}
+
+impl Outcome {
+    /// The word in answers and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Resolved => "resolved",
+            Self::Duplicate => "duplicate",
+            Self::Pending => "pending",
+            Self::Quarantined => "quarantined",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// The answer to a delivery that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The event's key, or the body's in quarantine.
+    pub event: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The work items concerned.
+    pub work_items: Vec<WorkItemRef>,
+}
+
+/// Why a delivery was not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotKept {
+    /// The vault answered that there is no such connection, or the connection has no such action.
+    NoSuchConnection,
+    /// The body is no alert and does not say that it is JSON: its sender meant somebody else.
+    NotJson,
+    /// The store failed: the sender must send it again.
+    NotDurable(StoreFailure),
+}
+
+impl From<StoreFailure> for NotKept {
+    fn from(failure: StoreFailure) -> Self {
+        Self::NotDurable(failure)
+    }
+}
+
+/// What is told of the content type: a body that says it is JSON, or says nothing, is kept whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labelled {
+    /// As JSON.
+    Json,
+    /// As something else, or not at all: kept only if it is an alert all the same (row W14).
+    Otherwise,
+}
+
+/// One delivery, from its verified body to its answer.
+pub async fn receive(
+    core: &Core,
+    delivery: Delivery,
+    labelled: Labelled,
+) -> Result<Answer, NotKept> {
+    let budget = Budget::new(&*core.clock, ANSWER_WITHIN);
+
+    // Whom is it for? Asked of memory, and of the vault only when cold. If it cannot be asked, the drain finds out.
+    let connection = match core.connections.look_up(delivery.connection()).await {
+        Lookup::Absent => return Err(NotKept::NoSuchConnection),
+        Lookup::Found(connection) if !connection.actions.contains_key(delivery.action()) => {
+            return Err(NotKept::NoSuchConnection);
+        }
+        Lookup::Found(connection) => Some(connection),
+        Lookup::Unusable(failure) | Lookup::NotAsked(failure) => {
+            tracing::warn!(connection = %delivery.connection(), %failure, hint = failure.hint(), "the alert is kept; its connection cannot be used now");
+            None
+        }
+    };
+
+    // What is it? A body that is not understood is kept raw.
+    let alert = match common_alert_schema::parse(&delivery) {
+        Ok(alert) => alert,
+        Err(reason) => return quarantine(core, &delivery, &reason, labelled).await,
+    };
+    let event = event_of(core, &delivery, &alert);
+    let marker = marker_of(&alert, &event.id);
+
+    // Keep it, before anything is done. Beside it, what the next step wants to know.
+    let (kept, gate, head) = keep(
+        core,
+        &delivery,
+        &alert,
+        &event,
+        &marker,
+        connection.as_deref(),
+    )
+    .await;
+    let creation = kept?;
+
+    // Claim and act, if the answer can still leave in time; else the drain does.
+    let may_act =
+        matches!(gate, Passage::Open) && budget.can_start(&*core.clock, INLINE_CALL_MAX / 2);
+    let rested = match (connection, may_act) {
+        (Some(connection), true) => {
+            act(
+                core,
+                &delivery,
+                &alert,
+                event.clone(),
+                connection,
+                head,
+                budget,
+            )
+            .await
+        }
+        _ => None,
+    };
+    Ok(answer(&event, creation, rested))
+}
+
+/// What came of acting: how it ended, and the item if there is one.
+struct Rested {
+    rest: Rest,
+    item: Option<WorkItemRef>,
+    ignored: bool,
+}
+
+async fn act(
+    core: &Core,
+    delivery: &Delivery,
+    alert: &Alert,
+    event: Event,
+    connection: Arc<Connection>,
+    head: settle::SeenHead,
+    budget: Budget,
+) -> Option<Rested> {
+    let action = connection.actions.get(delivery.action())?.clone();
+    let ignored = event.condition == Condition::Resolved
+        && action.on_resolve == crate::domain::connection::OnResolve::Ignore;
+    let case = Case {
+        connection,
+        action_name: delivery.action().clone(),
+        action,
+        alert,
+        event,
+    };
+    let left = budget.left(&*core.clock);
+    let settled = tokio::time::timeout(
+        left,
+        settle::settle(core, &case, head, budget, INLINE_CALL_MAX),
+    )
+    .await;
+    match settled {
+        Ok(Ok(settled)) => Some(Rested {
+            item: settled.slot.item().cloned(),
+            rest: settled.rest,
+            ignored,
+        }),
+        // It is durable; the drain goes on from the state that was written down last.
+        Ok(Err(failure)) => {
+            tracing::warn!(connection = %case.connection.name, event = %case.event.id, %failure, hint = failure.hint(), "kept, not settled");
+            None
+        }
+        Err(_) => {
+            tracing::info!(connection = %case.connection.name, event = %case.event.id, "kept; the product was too slow for the answer");
+            None
+        }
+    }
+}
+
+fn answer(event: &Event, creation: Creation, rested: Option<Rested>) -> Answer {
+    let (outcome, item) = match rested {
+        None => (Outcome::Pending, None),
+        Some(rested) => {
+            let outcome = match rested.rest {
+                Rest::Created => Outcome::Created,
+                Rest::Resolved | Rest::Known if rested.ignored => Outcome::Ignored,
+                Rest::Resolved => Outcome::Resolved,
+                Rest::Known
+                    if creation == Creation::Made && event.condition == Condition::Resolved =>
+                {
+                    Outcome::Resolved
+                }
+                Rest::Known => Outcome::Duplicate,
+                Rest::Later(_) | Rest::Remembered => Outcome::Pending,
+                Rest::Dead(_) => Outcome::Quarantined,
+            };
+            (outcome, rested.item)
+        }
+    };
+    Answer {
+        event: event.id.to_string(),
+        outcome,
+        work_items: item.into_iter().collect(),
+    }
+}
+
+/// The event of an alert, for this connection and action.
+pub(super) fn event_of(core: &Core, delivery: &Delivery, alert: &Alert) -> Event {
+    let firing = match alert.fired_at {
+        Some(fired_at) => Firing::Instance {
+            alert_id: &alert.alert_id,
+            fired_at,
+        },
+        None => Firing::Body(delivery.body()),
+    };
+    let episode = EpisodeId::new(delivery.connection(), delivery.action(), firing);
+    Event {
+        id: EventId::new(&episode, alert.condition.as_str()),
+        episode,
+        condition: alert.condition,
+        at: alert.resolved_at.or(alert.fired_at),
+        received_at: core.clock.now(),
+    }
+}
+
+pub(super) fn marker_of(alert: &Alert, event: &EventId) -> Marker {
+    Marker::new(alert.severity, alert.resolved_at.or(alert.fired_at), event)
+}
+
+/// Journal and marker, tried twice; the gate and the slot's head are read meanwhile.
+async fn keep(
+    core: &Core,
+    delivery: &Delivery,
+    alert: &Alert,
+    event: &Event,
+    marker: &Marker,
+    connection: Option<&Connection>,
+) -> (Result<Creation, StoreFailure>, Passage, settle::SeenHead) {
+    let name = delivery.connection();
+    let keeping = async {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (journaled, marked) = futures_util::future::join(
+                core.journal
+                    .keep(name, delivery.action(), &event.id, delivery.body()),
+                core.pending.set(name, marker, event.received_at),
+            )
+            .await;
+            match (journaled, marked) {
+                (Ok(creation), Ok(())) => return Ok(creation),
+                (Err(failure), _) | (_, Err(failure)) if tries >= KEEP_TRIES => {
+                    return Err(failure);
+                }
+                _ => {}
+            }
+        }
+    };
+    let gate = async {
+        match core.gates.read(name).await {
+            Ok(seen) => seen.gate.passage(core.clock.now()),
+            // Not knowing whether it is closed, the drain decides.
+            Err(_) => Passage::Probe,
+        }
+    };
+    // A new Fired finds its slot empty: its claim is tried without looking. A Resolved finds what its Fired left.
+    let head = async {
+        match alert.condition {
+            Condition::Fired => settle::SeenHead::AssumedEmpty,
+            Condition::Resolved => {
+                let slot = settle::slot_of(name, delivery.action(), &event.episode);
+                match SlotLog::new(&core.objects, name, delivery.action(), &slot)
+                    .head()
+                    .await
+                {
+                    Ok(head) => settle::SeenHead::Read(head),
+                    Err(_) => settle::SeenHead::NotRead,
+                }
+            }
+        }
+    };
+    let uniqueness = async {
+        if connection.is_some() {
+            core.uniqueness(name).await;
+        }
+    };
+    let (kept, gate, head, ()) = futures_util::future::join4(keeping, gate, head, uniqueness).await;
+    (kept, gate, head)
+}
+
+async fn quarantine(
+    core: &Core,
+    delivery: &Delivery,
+    reason: &NotAnAlert,
+    labelled: Labelled,
+) -> Result<Answer, NotKept> {
+    if labelled == Labelled::Otherwise {
+        return Err(NotKept::NotJson);
+    }
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let now = core.clock.now();
+        let kept = core
+            .quarantine
+            .keep(
+                delivery.connection(),
+                delivery.action(),
+                reason.reason,
+                &reason.to_string(),
+                now,
+                delivery.body(),
+            )
+            .await;
+        match kept {
+            Ok(id) => {
+                tracing::warn!(connection = %delivery.connection(), action = %delivery.action(), body = %id, reason = reason.reason, "the body is not understood; it is kept in quarantine");
+                return Ok(Answer {
+                    event: id.to_string(),
+                    outcome: Outcome::Quarantined,
+                    work_items: Vec::new(),
+                });
+            }
+            Err(failure) if tries >= KEEP_TRIES => return Err(failure.into()),
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Formats that we are sent: bytes in, domain out. No I/O, nothing async, no clock.
+
+pub mod common_alert_schema;
+pub mod webhook;

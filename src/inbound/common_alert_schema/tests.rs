@@ -1,0 +1,257 @@
+//! Azure's quirks are accepted; what is no alert is told from what is (rows W1–W9, W17–W24 and W29).
+
+use bytes::Bytes;
+
+use super::*;
+use crate::domain::name::{ActionName, ConnectionName};
+
+const METRIC: &str = include_str!("../../../tests/fixtures/common_alert_schema/metric_fired.json");
+const LOG: &str = include_str!("../../../tests/fixtures/common_alert_schema/log_v2_fired.json");
+
+fn parsed(body: impl Into<Bytes>) -> Result<Alert, NotAnAlert> {
+    let connection = ConnectionName::parse("contoso").unwrap();
+    parse(&Delivery::from_journal(
+        connection,
+        ActionName::default(),
+        body.into(),
+    ))
+}
+
+fn with(pointer: &str, value: serde_json::Value) -> String {
+    let mut body: serde_json::Value = serde_json::from_str(METRIC).unwrap();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    body.pointer_mut(parent).unwrap()[key] = value;
+    body.to_string()
+}
+
+#[test]
+fn a_metric_alert_is_read() {
+    insta::assert_debug_snapshot!(parsed(METRIC).unwrap());
+}
+
+#[test]
+fn a_log_alert_is_read() {
+    insta::assert_debug_snapshot!(parsed(LOG).unwrap());
+}
+
+#[test]
+fn every_fixture_is_an_alert_that_is_understood() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/common_alert_schema"
+    ))
+    .unwrap()
+    {
+        let path = entry.unwrap().path();
+        let alert = parsed(std::fs::read(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(
+            !alert.marks.contains(&Mark::ContextNotUnderstood),
+            "{}: {:?}",
+            path.display(),
+            alert.marks
+        );
+        count += 1;
+    }
+    assert!(count >= 8);
+}
+
+#[test]
+fn what_is_no_alert_is_told_with_its_reason() {
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("W1", b"".to_vec(), "body_empty"),
+        ("W1b", b" \r\n".to_vec(), "body_empty"),
+        ("W2", b"null".to_vec(), "not_an_object"),
+        ("W2b", b"[]".to_vec(), "not_an_object"),
+        ("W2c", b"\"x\"".to_vec(), "not_an_object"),
+        ("W2d", b"42".to_vec(), "not_an_object"),
+        ("W4", format!("{METRIC} {METRIC}").into_bytes(), "not_json"),
+        (
+            "W6",
+            METRIC.replace("web01", "\\ud800").into_bytes(),
+            "wrong_type",
+        ),
+        ("W6b", [b"{\"a\":\"\xff\"}".to_vec()].concat(), "not_utf8"),
+        (
+            "W7",
+            METRIC.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            "charset",
+        ),
+        (
+            "W8",
+            with("/data/alertContext", 0.into())
+                .replace(
+                    ":0",
+                    &format!(":{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+                )
+                .into_bytes(),
+            "too_deep",
+        ),
+        (
+            "W17",
+            METRIC
+                .replace("azureMonitorCommonAlertSchema", "AzureMonitorMetricAlert")
+                .into_bytes(),
+            "schema",
+        ),
+        (
+            "W18",
+            METRIC
+                .replacen("\"alertId\"", "\"alertId\":\"/x\",\"alertId\"", 1)
+                .into_bytes(),
+            "duplicate_field",
+        ),
+        (
+            "W19",
+            with("/data/essentials/alertId", serde_json::Value::Null).into_bytes(),
+            "alert_id",
+        ),
+        (
+            "W19b",
+            with("/data/essentials/alertId", "".into()).into_bytes(),
+            "alert_id",
+        ),
+        (
+            "W19c",
+            with(
+                "/data/essentials/alertId",
+                format!("/{}", "x".repeat(10_000)).into(),
+            )
+            .into_bytes(),
+            "alert_id",
+        ),
+        (
+            "W19d",
+            with("/data/essentials/alertId", "not a resource id".into()).into_bytes(),
+            "alert_id",
+        ),
+        (
+            "W21",
+            with("/data/essentials/monitorCondition", "Exploded".into()).into_bytes(),
+            "condition",
+        ),
+        ("W29", METRIC.replacen("93.2", "1e999", 1).into_bytes(), ""),
+        (
+            "W29b",
+            METRIC.replacen("93.2", "NaN", 1).into_bytes(),
+            "not_json",
+        ),
+        (
+            "data",
+            b"{\"schemaId\":\"azureMonitorCommonAlertSchema\"}".to_vec(),
+            "no_data",
+        ),
+        (
+            "type",
+            with("/data/essentials/severity", serde_json::json!({"a": 1})).into_bytes(),
+            "wrong_type",
+        ),
+    ];
+    for (row, body, reason) in cases {
+        match parsed(body) {
+            Ok(alert) => assert_eq!(reason, "", "{row} was understood: {alert:?}"),
+            Err(error) => assert_eq!(error.reason, reason, "{row}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn an_alert_cut_anywhere_is_no_alert() {
+    for end in 0..METRIC.trim_end().len() {
+        assert!(
+            parsed(METRIC[..METRIC.floor_char_boundary(end)].to_owned()).is_err(),
+            "cut at {end}"
+        );
+    }
+}
+
+#[test]
+fn quirks_are_accepted() {
+    assert!(
+        parsed(format!("\u{feff}{METRIC}")).is_ok(),
+        "W5: a byte order mark"
+    );
+    assert_eq!(
+        parsed(with("/data/essentials/monitorCondition", "fired".into()))
+            .unwrap()
+            .condition,
+        Condition::Fired
+    );
+    assert_eq!(
+        parsed(with("/data/essentials/severity", 3.into()))
+            .unwrap()
+            .severity,
+        Some(Severity::Sev3)
+    );
+    let budget = parsed(with("/data/essentials/severity", serde_json::Value::Null)).unwrap();
+    assert_eq!((budget.severity, budget.marks), (None, vec![]));
+    assert_eq!(
+        parsed(with("/data/essentials/severity", "Sev9".into()))
+            .unwrap()
+            .marks,
+        [Mark::SeverityUnknown]
+    );
+    for bad in ["", "10/12/2026 1:00", "99999-01-01T00:00:00Z"] {
+        assert_eq!(
+            parsed(with("/data/essentials/firedDateTime", bad.into()))
+                .unwrap()
+                .marks,
+            [Mark::FiredAtUnreadable]
+        );
+    }
+    assert_eq!(
+        parsed(with(
+            "/data/essentials/alertTargetIDs",
+            serde_json::Value::Null
+        ))
+        .unwrap()
+        .targets,
+        [""; 0]
+    );
+    assert_eq!(
+        parsed(with("/data/essentials/alertTargetIDs", "/one".into()))
+            .unwrap()
+            .targets,
+        ["/one"]
+    );
+    let forty_digits = parsed(METRIC.replacen("93.2", &"1".repeat(40), 1)).unwrap();
+    let Details::Metric(measured) = forty_digits.details else {
+        panic!("a metric alert")
+    };
+    assert_eq!(
+        measured.criteria[0].value.as_deref(),
+        Some("1".repeat(40).as_str())
+    );
+    for context in [serde_json::Value::Null, serde_json::json!({})] {
+        assert_eq!(
+            parsed(with("/data/alertContext", context)).unwrap().details,
+            Details::EssentialsOnly
+        );
+    }
+    let odd = parsed(with(
+        "/data/alertContext",
+        serde_json::json!({"condition": 7}),
+    ))
+    .unwrap();
+    assert_eq!(
+        (odd.details, odd.marks),
+        (Details::EssentialsOnly, vec![Mark::ContextNotUnderstood])
+    );
+    let odd = serde_json::json!({"a": 1, "b": null, "c": "<b>", "d": {"e": []}});
+    assert_eq!(
+        parsed(with("/data/customProperties", odd))
+            .unwrap()
+            .custom_properties
+            .len(),
+        4
+    );
+    let many: Vec<String> = (0..5000).map(|n| format!("/t/{n}")).collect();
+    assert_eq!(
+        parsed(with("/data/essentials/alertTargetIDs", many.into()))
+            .unwrap()
+            .targets
+            .len(),
+        1000
+    );
+}

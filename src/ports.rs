@@ -1,0 +1,141 @@
+//! What the core asks of the outside: few, small, object-safe traits. In production the adapters fill them; in
+//! `simulation/` the simulators do, under a paused clock.
+//!
+//! The store of our own state has no trait of ours: it is [`object_store::ObjectStore`] itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::connection::Connection;
+use crate::domain::failure::CallFailure;
+use crate::domain::identity::CorrelationId;
+use crate::domain::secret::Secret;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
+
+/// One ITSM instance. Each call ends within `within`, or has an unknown outcome.
+#[async_trait]
+pub trait ItsmProduct: Send + Sync {
+    /// Makes a work item. If the product refuses the key because a record has it already, and that record carries our
+    /// correlation id, it is returned as if it had been made now.
+    async fn create(
+        &self,
+        item: &NewWorkItem,
+        within: Duration,
+    ) -> Result<WorkItemRef, CallFailure>;
+
+    /// Reads a work item by the product's own key; `None` if it is not there.
+    async fn read(
+        &self,
+        item: &WorkItemRef,
+        within: Duration,
+    ) -> Result<Option<WorkItemSeen>, CallFailure>;
+
+    /// All work items with exactly this correlation id, oldest first.
+    async fn find(
+        &self,
+        kind: WorkItemType,
+        correlation: &CorrelationId,
+        within: Duration,
+    ) -> Result<Vec<WorkItemSeen>, CallFailure>;
+
+    /// Changes a work item.
+    async fn write(
+        &self,
+        item: &WorkItemRef,
+        change: &Change,
+        within: Duration,
+    ) -> Result<(), CallFailure>;
+
+    /// Obtains a token if there is none, and makes the cheapest call that proves it.
+    async fn sign_in(&self, within: Duration) -> Result<(), CallFailure>;
+}
+
+/// From a connection to its product's client.
+#[async_trait]
+pub trait Products: Send + Sync {
+    /// The client of a connection. The same connection gets the same client, and with it its token, as long as the
+    /// process lives and its definition does not change.
+    async fn product(
+        &self,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<dyn ItsmProduct>, CallFailure>;
+}
+
+/// Where connections and tokens are kept.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// The newest value of a secret; `None` only if the vault answered that there is none.
+    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure>;
+
+    /// Stores a value as the newest of a secret.
+    async fn set(&self, name: &str, value: &Secret) -> Result<(), CallFailure>;
+
+    /// The names of all secrets that begin so, in order.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, CallFailure>;
+
+    /// Removes a secret; without an error if it is not there.
+    async fn remove(&self, name: &str) -> Result<(), CallFailure>;
+}
+
+/// Why a request brought no response. There are only these two honest answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransportFailure {
+    /// It never left, or what left was no request.
+    NotSent(TransportTrouble),
+    /// It may have arrived.
+    Unknown(TransportTrouble),
+}
+
+/// What was in the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransportTrouble {
+    /// The name could not be resolved, or nobody listens there.
+    Unreachable,
+    /// The address may not be called by us.
+    Forbidden,
+    /// The other side's certificate is not to be trusted.
+    Certificate,
+    /// No time left.
+    TimedOut,
+    /// The connection broke.
+    Broken,
+    /// The response is longer than we read.
+    TooLong,
+    /// The request could not be built.
+    Malformed,
+}
+
+/// The one way out to the products: a request, a response, and the time it may take. It follows no redirects, keeps no
+/// cookies and does not try again by itself.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends a request and reads the whole response.
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        within: Duration,
+    ) -> Result<http::Response<Bytes>, TransportFailure>;
+}
+
+/// Time.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The wall clock, for what is written down.
+    fn now(&self) -> Timestamp;
+
+    /// Time since some moment of this process, for deadlines: it never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// Waits.
+    async fn sleep(&self, span: Duration);
+}
+
+/// Randomness.
+pub trait Entropy: Send + Sync {
+    /// 64 random bits.
+    fn dice(&self) -> u64;
+}

@@ -1,0 +1,17 @@
+//! Our own state: plain code over the object store and the vault, the same on every backend.
+//!
+//! Objects are only ever created, never replaced, so that create-only is all that a store must be able to do. What
+//! changes over time is a log of numbered snapshots ([`numbered_log`]).
+
+pub mod connections;
+pub mod dead_letters;
+pub mod facts;
+pub mod gates;
+pub mod journal;
+pub mod leases;
+pub mod numbered_log;
+pub mod objects;
+pub mod pending;
+pub mod probe;
+pub mod quarantine;
+pub mod slots;

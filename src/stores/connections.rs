@@ -1,0 +1,193 @@
+//! The connections, read from the vault and kept in memory, so that a warm alert asks the vault nothing (rule R40).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::domain::connection::Connection;
+use crate::domain::definition;
+use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::name::ConnectionName;
+use crate::domain::network::AllowedHosts;
+use crate::domain::secret::Secret;
+use crate::ports::{Clock, Vault};
+
+/// What the vault calls a connection's secret, before its name.
+pub const SECRET_PREFIX: &str = "itsm-connection-";
+
+/// What the vault calls a connection's tokens, before its name.
+pub const TOKENS_PREFIX: &str = "itsm-tokens-";
+
+/// Age after which a definition is read again.
+pub const FRESH_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// Age up to which an old definition serves while the vault does not.
+pub const STALE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long "there is no such connection" is believed.
+pub const ABSENT_FOR: Duration = Duration::from_secs(30);
+
+/// How long a read of the vault may take.
+pub const VAULT_CALL_MAX: Duration = Duration::from_secs(2);
+
+/// What is known of a connection's name.
+#[derive(Debug, Clone)]
+pub enum Lookup {
+    /// It exists and can be used.
+    Found(Arc<Connection>),
+    /// The vault answered that there is none.
+    Absent,
+    /// It exists, and its definition has mistakes.
+    Unusable(CallFailure),
+    /// The vault could not be asked.
+    NotAsked(CallFailure),
+}
+
+#[derive(Debug)]
+struct Cached {
+    text: Option<Secret>,
+    lookup: Lookup,
+    read_at: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    /// Held while the vault is asked: one asks, the others wait for its answer.
+    asking: tokio::sync::Mutex<()>,
+    cached: Mutex<Option<Cached>>,
+}
+
+/// The connections.
+pub struct Connections {
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    allowed: AllowedHosts,
+    places: Mutex<BTreeMap<ConnectionName, Arc<Place>>>,
+}
+
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections").finish_non_exhaustive()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic elsewhere leaves the cache as it was; it is only a cache.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Connections {
+    /// Over a vault.
+    pub fn new(vault: Arc<dyn Vault>, clock: Arc<dyn Clock>, allowed: AllowedHosts) -> Self {
+        Self {
+            vault,
+            clock,
+            allowed,
+            places: Mutex::default(),
+        }
+    }
+
+    /// What is known of a name, from memory where that is fresh enough.
+    pub async fn look_up(&self, name: &ConnectionName) -> Lookup {
+        let place = Arc::clone(locked(&self.places).entry(name.clone()).or_default());
+        if let Some(fresh) = self.fresh(&place) {
+            return fresh;
+        }
+        let _asking = place.asking.lock().await;
+        if let Some(fresh) = self.fresh(&place) {
+            return fresh;
+        }
+        self.ask(name, &place).await
+    }
+
+    fn fresh(&self, place: &Place) -> Option<Lookup> {
+        let cached = locked(&place.cached);
+        let cached = cached.as_ref()?;
+        let age = self.clock.monotonic().saturating_sub(cached.read_at);
+        let good_for = match cached.lookup {
+            Lookup::Found(_) => FRESH_FOR,
+            Lookup::Absent | Lookup::Unusable(_) | Lookup::NotAsked(_) => ABSENT_FOR,
+        };
+        (age < good_for).then(|| cached.lookup.clone())
+    }
+
+    async fn ask(&self, name: &ConnectionName, place: &Place) -> Lookup {
+        let secret = format!("{SECRET_PREFIX}{name}");
+        let answer = tokio::time::timeout(VAULT_CALL_MAX, self.vault.get(&secret)).await;
+        let now = self.clock.monotonic();
+        let mut cached = locked(&place.cached);
+        let (text, lookup) = match answer {
+            Ok(Ok(None)) => (None, Lookup::Absent),
+            Ok(Ok(Some(text))) => {
+                let lookup = match cached.as_ref() {
+                    // The same text is the same connection: its client keeps its token.
+                    Some(Cached {
+                        text: Some(old),
+                        lookup: Lookup::Found(connection),
+                        ..
+                    }) if old.expose() == text.expose() => Lookup::Found(Arc::clone(connection)),
+                    _ => read(name, &text, &self.allowed),
+                };
+                (Some(text), lookup)
+            }
+            Ok(Err(failure)) => return self.without_the_vault(cached.as_mut(), now, failure),
+            Err(_) => {
+                let failure = CallFailure::new(
+                    "the vault",
+                    "read connection",
+                    Effect::NotSent,
+                    Kind::TimedOut,
+                    "no answer in time",
+                );
+                return self.without_the_vault(cached.as_mut(), now, failure);
+            }
+        };
+        *cached = Some(Cached {
+            text,
+            lookup: lookup.clone(),
+            read_at: now,
+        });
+        lookup
+    }
+
+    /// A definition that was good a while ago is better than none.
+    fn without_the_vault(
+        &self,
+        cached: Option<&mut Cached>,
+        now: Duration,
+        failure: CallFailure,
+    ) -> Lookup {
+        match cached {
+            Some(Cached {
+                lookup: Lookup::Found(connection),
+                read_at,
+                ..
+            }) if now.saturating_sub(*read_at) < STALE_FOR => {
+                tracing::warn!(connection = %connection.name, %failure, "the vault does not answer; the definition read before serves on");
+                Lookup::Found(Arc::clone(connection))
+            }
+            _ => Lookup::NotAsked(failure),
+        }
+    }
+}
+
+fn read(name: &ConnectionName, text: &Secret, allowed: &AllowedHosts) -> Lookup {
+    match definition::parse(text.expose().as_bytes(), allowed) {
+        Ok(connection) if connection.name == *name => Lookup::Found(Arc::new(connection)),
+        Ok(connection) => Lookup::Unusable(unusable(format!(
+            "the definition is named `{}`, its secret `{SECRET_PREFIX}{name}`",
+            connection.name
+        ))),
+        Err(problems) => Lookup::Unusable(unusable(problems.to_string())),
+    }
+}
+
+fn unusable(detail: String) -> CallFailure {
+    CallFailure::new(
+        "the connection",
+        "read definition",
+        Effect::NotSent,
+        Kind::Unusable,
+        detail,
+    )
+}

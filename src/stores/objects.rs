@@ -1,0 +1,245 @@
+//! The object store as the other stores see it: create-only, with time limits, and with names that cannot climb.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+
+/// How long one request to the store may take (rule R3: two tries of two seconds fit into the intake's answer).
+pub const STORE_CALL_MAX: Duration = Duration::from_secs(2);
+
+/// Names that one listing reads at most: a bound for memory, far above what a healthy state holds.
+pub const LISTING_MAX: usize = 200_000;
+
+/// A call to the store that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFailure {
+    /// What was tried: `create`, `get`, `list`, `delete`.
+    pub operation: &'static str,
+    /// The object's name.
+    pub path: String,
+    /// Why.
+    pub trouble: StoreTrouble,
+}
+
+/// Why a call to the store did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreTrouble {
+    /// It did not answer in time; it may have been done.
+    TimedOut,
+    /// It failed; it may have been done.
+    Unavailable,
+    /// We may not.
+    Denied,
+    /// What is stored cannot be read. That is not the same as missing.
+    Corrupt,
+}
+
+impl StoreFailure {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self.trouble {
+            StoreTrouble::TimedOut | StoreTrouble::Unavailable => {
+                "check that the store in `ITSMC_STATE` exists and can be reached from here; alerts are answered 503 until then, and sent again by Azure"
+            }
+            StoreTrouble::Denied => {
+                "give the function's identity the right to read, write and delete in the store of `ITSMC_STATE`"
+            }
+            StoreTrouble::Corrupt => {
+                "this object was not written by this program or is damaged; move it aside, and the alert is taken up again from the journal"
+            }
+        }
+    }
+}
+
+impl fmt::Display for StoreFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.trouble {
+            StoreTrouble::TimedOut => "no answer in time",
+            StoreTrouble::Unavailable => "the store failed",
+            StoreTrouble::Denied => "permission denied",
+            StoreTrouble::Corrupt => "what is stored cannot be read",
+        };
+        write!(
+            f,
+            "state store: `{}` of `{}`: {why}",
+            self.operation, self.path
+        )
+    }
+}
+
+impl std::error::Error for StoreFailure {}
+
+/// What came of a create-only write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    /// It is there now, and we made it.
+    Made,
+    /// It was there already.
+    Existed,
+}
+
+/// The object store.
+#[derive(Clone)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Objects({})", self.store)
+    }
+}
+
+impl Objects {
+    /// Over any object store that honours create-only writes.
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store }
+    }
+
+    /// Writes an object that must not be there yet.
+    pub async fn create(&self, path: &str, content: Bytes) -> Result<Creation, StoreFailure> {
+        let location = Path::from(path);
+        let options = PutOptions {
+            mode: PutMode::Create,
+            ..PutOptions::default()
+        };
+        let put = self
+            .store
+            .put_opts(&location, PutPayload::from_bytes(content), options);
+        match timed("create", path, put).await? {
+            Ok(_) => Ok(Creation::Made),
+            // Azurite and S3 answer a lost race in several ways (reliability-security rule R12).
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => Ok(Creation::Existed),
+            Err(error) => Err(failure("create", path, &error)),
+        }
+    }
+
+    /// Reads an object; `None` if it is not there.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StoreFailure> {
+        let location = Path::from(path);
+        let read = async {
+            let found = self.store.get(&location).await?;
+            found.bytes().await
+        };
+        match timed("get", path, read).await? {
+            Ok(content) => Ok(Some(content)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure("get", path, &error)),
+        }
+    }
+
+    /// The names below a folder, in order, without the folder's own name. At most [`LISTING_MAX`].
+    pub async fn list(&self, folder: &str) -> Result<Vec<String>, StoreFailure> {
+        let prefix = Path::from(folder);
+        let mut names = Vec::new();
+        let listing = async {
+            let mut entries = self.store.list(Some(&prefix));
+            while let Some(entry) = entries.try_next().await? {
+                if let Some(parts) = entry.location.prefix_match(&prefix) {
+                    names.push(
+                        parts
+                            .map(|part| part.as_ref().to_owned())
+                            .collect::<Vec<_>>()
+                            .join("/"),
+                    );
+                }
+                if names.len() >= LISTING_MAX {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(STORE_CALL_MAX * 10, listing).await {
+            Ok(Ok(())) => {}
+            Ok(Err(object_store::Error::NotFound { .. })) => return Ok(Vec::new()),
+            Ok(Err(error)) => return Err(failure("list", folder, &error)),
+            Err(_) => {
+                return Err(StoreFailure {
+                    operation: "list",
+                    path: folder.to_owned(),
+                    trouble: StoreTrouble::TimedOut,
+                });
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The folders right below a folder, in order.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>, StoreFailure> {
+        let prefix = Path::from(folder);
+        match timed(
+            "list",
+            folder,
+            self.store.list_with_delimiter(Some(&prefix)),
+        )
+        .await?
+        {
+            Ok(found) => {
+                let mut names: Vec<String> = found
+                    .common_prefixes
+                    .iter()
+                    .filter_map(|path| path.filename().map(str::to_owned))
+                    .collect();
+                names.sort_unstable();
+                Ok(names)
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
+            Err(error) => Err(failure("list", folder, &error)),
+        }
+    }
+
+    /// Removes an object; without an error if it is not there (S3 and memory say nothing, others do).
+    pub async fn delete(&self, path: &str) -> Result<(), StoreFailure> {
+        let location = Path::from(path);
+        match timed("delete", path, self.store.delete(&location)).await? {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failure("delete", path, &error)),
+        }
+    }
+}
+
+async fn timed<T>(
+    operation: &'static str,
+    path: &str,
+    call: impl Future<Output = Result<T, object_store::Error>>,
+) -> Result<Result<T, object_store::Error>, StoreFailure> {
+    tokio::time::timeout(STORE_CALL_MAX, call)
+        .await
+        .map_err(|_| StoreFailure {
+            operation,
+            path: path.to_owned(),
+            trouble: StoreTrouble::TimedOut,
+        })
+}
+
+fn failure(operation: &'static str, path: &str, error: &object_store::Error) -> StoreFailure {
+    let trouble = match error {
+        object_store::Error::PermissionDenied { .. }
+        | object_store::Error::Unauthenticated { .. } => StoreTrouble::Denied,
+        _ => StoreTrouble::Unavailable,
+    };
+    tracing::debug!(operation, path, %error, "the state store failed");
+    StoreFailure {
+        operation,
+        path: path.to_owned(),
+        trouble,
+    }
+}
+
+/// The failure for an object whose content cannot be read.
+pub(super) fn corrupt(path: &str) -> StoreFailure {
+    StoreFailure {
+        operation: "read",
+        path: path.to_owned(),
+        trouble: StoreTrouble::Corrupt,
+    }
+}
