@@ -148,15 +148,10 @@ impl<'a> Matching<'a> {
             return text.to_owned();
         };
         let quoted: Vec<&str> = script.split(['\'', '"']).skip(1).step_by(2).collect();
-        match (
-            script.trim_start().starts_with("gs.dateGenerate("),
-            quoted.as_slice(),
-        ) {
-            (true, [day, time]) => {
-                stamp::shifted(&format!("{day} {time}"), -self.utc_offset_minutes)
-            }
-            _ => String::new(),
+        if !script.trim_start().starts_with("gs.dateGenerate(") {
+            return String::new();
         }
+        stamp::shifted(&quoted.join(" "), -self.utc_offset_minutes)
     }
 
     /// Sorts by the query's orders, what is empty first; what is equal stays as it was.

@@ -59,6 +59,8 @@ pub(super) enum Operator {
 const OPERATORS: &[(&str, Operator)] = &[
     ("NOT LIKE", Operator::DoesNotContain),
     ("NOTLIKE", Operator::DoesNotContain),
+    ("DOES NOT CONTAIN", Operator::DoesNotContain),
+    ("CONTAINS", Operator::Contains),
     ("NOT IN", Operator::NotIn),
     ("NOTIN", Operator::NotIn),
     ("STARTSWITH", Operator::StartsWith),

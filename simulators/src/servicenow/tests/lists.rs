@@ -59,6 +59,12 @@ fn queries_find_what_they_mean() {
         ("short_descriptionNOT LIKEisk", "234"),
         ("short_descriptionSTARTSWITHDisk", "0"),
         ("short_descriptionENDSWITHdown", "2"),
+        ("short_descriptionCONTAINSisk", "01"),
+        ("short_descriptionDOES NOT CONTAINisk", "234"),
+        (
+            "sys_updated_onBETWEENjavascript:gs.dateGenerate('2026-03-01 10:01:00')@javascript:gs.dateGenerate('2026-03-01 10:02:00')",
+            "12",
+        ),
         ("stateIN1,6", "01234"),
         ("state=6", "2"),
         ("stateNOT IN1,2", "2"),
