@@ -8,9 +8,11 @@ use super::{Config, ServiceNow};
 use crate::machine::{Answer, Delivery, Machine};
 
 mod faults;
+mod late;
 mod lists;
 mod oauth;
 mod protocol;
+mod rendering;
 mod restart;
 mod rules;
 mod writes;
