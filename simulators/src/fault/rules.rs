@@ -121,6 +121,10 @@ mod tests {
                 vec![3],
             ),
             (
+                FaultRule::always(Kind::Create, Fault::Null200).nth(3),
+                vec![3],
+            ),
+            (
                 FaultRule::always(Kind::Create, Fault::Null200).every(2),
                 vec![2, 4, 6],
             ),

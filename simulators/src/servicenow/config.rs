@@ -20,7 +20,7 @@ pub struct Config {
     pub users: Vec<User>,
     /// How tokens behave.
     pub tokens: TokenRules,
-    /// Tables beyond the built-in ones.
+    /// Tables beyond the built-in ones, and columns beyond theirs.
     pub tables: Vec<GenericTable>,
     /// Whether a `sys_id` in an insert is honoured; else it is ignored without a word.
     pub accepts_chosen_sys_id: bool,
@@ -221,7 +221,7 @@ impl Default for TokenRules {
     }
 }
 
-/// A table beyond the built-in ones.
+/// A table beyond the built-in ones; of one that is there, only the columns are added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenericTable {
@@ -229,7 +229,8 @@ pub struct GenericTable {
     pub name: String,
     /// The table that it extends.
     pub extends: Option<String>,
-    /// Its own columns, text of 255 characters; names as `name` or `name:length`.
+    /// Its own columns: `name` (a text of 255 characters), `name:LENGTH`, or `name:TYPE` with `int`, `bool`, `time`,
+    /// `journal` or `ref(TABLE)`.
     pub columns: Vec<String>,
     /// The prefix of its numbers.
     pub number_prefix: Option<String>,

@@ -105,6 +105,11 @@ mod tests {
                 && first.contains("next")
                 && first.contains("sysparm_offset=20>;rel=\"last\"")
         );
+        let between = header(LinkStyle::Older, "", 10, 5, 25).unwrap();
+        assert!(
+            between.contains("sysparm_offset=0>;rel=\"prev\""),
+            "{between}"
+        );
         let last = header(LinkStyle::Older, "", 10, 20, 25).unwrap();
         assert!(last.contains("sysparm_offset=10>;rel=\"prev\"") && !last.contains("next"));
     }

@@ -105,7 +105,10 @@ impl Reply {
             );
         }
         let hash = ids::sys_id(seed, "transaction", &transaction.to_string());
-        let mut changing = vec![("x-transaction-id", hash.chars().take(12).collect())];
+        let mut changing = vec![
+            ("x-transaction-id", hash.chars().take(12).collect()),
+            ("x-is-logged-in", (self.status != 401).to_string()),
+        ];
         changing.extend(stamp::http_date(now_ms).map(|date| ("date", date)));
         for (name, value) in changing.into_iter().chain(self.headers) {
             if let Ok(value) = HeaderValue::from_str(&value) {
@@ -145,9 +148,8 @@ pub(super) fn cookies(seed: u64, transaction: u64) -> Vec<(&'static str, String)
 
 const JSON: &str = "application/json;charset=UTF-8";
 
-const USUAL_HEADERS: [(&str, &str); 8] = [
+const USUAL_HEADERS: [(&str, &str); 7] = [
     ("server", "snow_adc"),
-    ("x-is-logged-in", "true"),
     ("server-timing", "wall;dur=12"),
     ("pragma", "no-store,no-cache"),
     (

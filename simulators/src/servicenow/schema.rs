@@ -59,6 +59,10 @@ impl Schema {
                 .iter()
                 .map(|text| generic_column(text))
                 .collect();
+            if schema.tables.contains_key(&generic.name) {
+                schema.widen(&generic.name, columns);
+                continue;
+            }
             schema.add(
                 &generic.name,
                 &generic.name,
@@ -110,6 +114,21 @@ impl Schema {
             all,
         };
         self.tables.insert(name.to_owned(), table);
+    }
+
+    /// Adds a customer's own columns to a table, and so to all that extend it.
+    fn widen(&mut self, name: &str, columns: Vec<(String, Holds)>) {
+        let family: Vec<String> = self.family(name).map(str::to_owned).collect();
+        for (member, table) in self
+            .tables
+            .iter_mut()
+            .filter(|(member, _)| family.contains(member))
+        {
+            table.all.extend(columns.iter().cloned());
+            if member == name {
+                table.columns.extend(columns.iter().cloned());
+            }
+        }
     }
 
     pub(super) fn table(&self, name: &str) -> Option<&Table> {

@@ -125,6 +125,11 @@ fn bodies_are_broken_as_documented() {
             && text.contains("maximum execution time exceeded"),
         "{text}"
     );
+    assert_eq!(
+        text.matches("sys_id").count(),
+        2,
+        "half of the rows: {text}"
+    );
     let (text, reply) = body(Fault::Hibernating);
     assert!(
         text.contains("<div class=\"instance-hibernating-page\">")

@@ -68,6 +68,7 @@ fn a_late_call_that_nobody_lets_in_is_no_call() {
         Fault::ExecuteLate { after: SECOND },
     ));
     bench.post("table/incident", json!({}));
+    assert_eq!(bench.sn.late_calls(), (0, None));
     bench.sn.settle(NOW + 1000);
     assert!(bench.sn.incidents().is_empty());
     assert_eq!(bench.sn.journal().entries()[0].execution, Execution::Not);

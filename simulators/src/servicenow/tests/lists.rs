@@ -77,6 +77,8 @@ fn queries_find_what_they_mean() {
         ("urgency=1^ORurgency=3^state=6", "2"),
         ("urgency=1^NQstate=6", "023"),
         ("active=true^urgency=3", "2"),
+        ("resolved_at<2030-01-01", "2"),
+        ("resolved_at!=2030-01-01", "01234"),
         ("sys_updated_on>2026-03-01 10:02:00", "34"),
         ("sys_updated_on>=2026-03-01 10:02:00", "234"),
         (

@@ -326,3 +326,35 @@ fn two_instances_of_one_seed_answer_the_same() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }
+
+#[test]
+fn a_customers_own_columns_reach_the_tables_below() {
+    let config: Config = serde_json::from_value(json!({
+        "tables": [{ "name": "task", "columns": ["u_alert_key:40"] }],
+        "unique_fields": { "task": ["u_alert_key"] }
+    }))
+    .unwrap();
+    let mut bench = Bench::with(config);
+    let body = json!({ "u_alert_key": "k1" });
+    assert_eq!(
+        bench
+            .post("table/incident", body.clone())
+            .text("u_alert_key"),
+        "k1"
+    );
+    assert_eq!(bench.post("table/incident", body.clone()).status, 403);
+    assert_eq!(
+        bench.post("table/change_request", body).status,
+        403,
+        "one index for all tasks"
+    );
+    let found = bench.get("table/sys_dictionary?sysparm_query=element=u_alert_key");
+    assert_eq!(found.column("name"), ["task"]);
+    assert_eq!(
+        bench
+            .get("table/incident?sysparm_query=u_alert_key=k1")
+            .column("number")
+            .len(),
+        1
+    );
+}

@@ -86,6 +86,7 @@ fn a_chosen_key_is_kept_and_unique() {
     bench.sn.config_mut().shows_unique_key_detail = false;
     let silent = bench.post("table/incident", json!({ "sys_id": KEY }));
     assert!(silent.status == 403 && !silent.error().1.contains("Unique Key"));
+    assert_ne!(bench.incident(json!({ "sys_id": "no key" })), "no key");
     bench.sn.config_mut().accepts_chosen_sys_id = false;
     assert_ne!(bench.incident(json!({ "sys_id": KEY })), KEY);
 }
