@@ -1,7 +1,7 @@
-//! A ServiceNow instance: OAuth, the Table API and the Aggregate API, as `servicenow` documents and records them.
+//! A ServiceNow instance: OAuth, the Table API and the Aggregate API, as documented and as recorded from real ones.
 //!
-//! What is not built (import sets, events by `em/jsonv2`, batch, XML) answers as an instance answers an address that
-//! it does not know.
+//! What is not built (import sets, events by `em/jsonv2`, batch) answers as an instance answers an address that it does
+//! not know; XML is refused with 406 and 415.
 
 use std::collections::BTreeMap;
 
