@@ -20,6 +20,7 @@ use crate::stores::dead_letters::DeadLetters;
 use crate::stores::facts::Facts;
 use crate::stores::gates::Gates;
 use crate::stores::journal::Journal;
+use crate::stores::last_seen::LastSeen;
 use crate::stores::leases::Leases;
 use crate::stores::objects::Objects;
 use crate::stores::pending::Pending;
@@ -63,6 +64,8 @@ pub struct Core {
     pub leases: Leases,
     /// What was found out about the products.
     pub facts: Facts,
+    /// How the dependencies were when they were last used.
+    pub last_seen: LastSeen,
     /// The connections.
     pub connections: Connections,
     /// The ITSM products.
@@ -85,7 +88,8 @@ impl std::fmt::Debug for Core {
 impl Core {
     /// Over the outside. It asks nothing of it yet.
     pub fn new(outside: Outside) -> Self {
-        let objects = Objects::new(outside.store);
+        let last_seen = LastSeen::new(Arc::clone(&outside.clock));
+        let objects = Objects::new(outside.store).watched_by(last_seen.clone());
         Self {
             journal: Journal::new(objects.clone()),
             pending: Pending::new(objects.clone()),
@@ -98,7 +102,9 @@ impl Core {
                 outside.vault,
                 Arc::clone(&outside.clock),
                 outside.allowed,
+                last_seen.clone(),
             ),
+            last_seen,
             products: outside.products,
             clock: outside.clock,
             entropy: outside.entropy,

@@ -8,6 +8,7 @@ pub mod dead_letters;
 pub mod facts;
 pub mod gates;
 pub mod journal;
+pub mod last_seen;
 pub mod leases;
 pub mod numbered_log;
 pub mod objects;

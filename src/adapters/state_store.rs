@@ -1,21 +1,12 @@
 //! Opens the object store that `ITSMC_STATE` names.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-
-/// Where state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StateLocation {
-    /// A folder; every write is on disk before it counts.
-    Folder(PathBuf),
-    /// Nowhere: it is gone with the process.
-    Memory,
-}
 
 /// The store could not be opened.
 #[derive(Debug)]
@@ -36,21 +27,21 @@ impl fmt::Display for NotOpened {
 
 impl std::error::Error for NotOpened {}
 
-/// Opens a store.
-pub fn open(location: &StateLocation) -> Result<Arc<dyn ObjectStore>, NotOpened> {
-    match location {
-        StateLocation::Memory => Ok(Arc::new(InMemory::new())),
-        StateLocation::Folder(folder) => {
-            let not_opened = |reason: String| NotOpened {
-                location: format!("`{}`", folder.display()),
-                reason,
-            };
-            make_folder(folder).map_err(|error| not_opened(error.kind().to_string()))?;
-            let store = LocalFileSystem::new_with_prefix(folder)
-                .map_err(|error| not_opened(error.to_string()))?;
-            Ok(Arc::new(store.with_fsync(true)))
-        }
-    }
+/// State that is gone with the process.
+pub fn memory() -> Arc<dyn ObjectStore> {
+    Arc::new(InMemory::new())
+}
+
+/// State in a folder; every write is on disk before it counts (object_store does not do that by itself).
+pub fn folder(folder: &Path) -> Result<Arc<dyn ObjectStore>, NotOpened> {
+    let not_opened = |reason: String| NotOpened {
+        location: format!("`{}`", folder.display()),
+        reason,
+    };
+    make_folder(folder).map_err(|error| not_opened(error.kind().to_string()))?;
+    let store =
+        LocalFileSystem::new_with_prefix(folder).map_err(|error| not_opened(error.to_string()))?;
+    Ok(Arc::new(store.with_fsync(true)))
 }
 
 /// The state holds the text of alerts: it is nobody's but the owner's.
@@ -58,7 +49,7 @@ pub fn open(location: &StateLocation) -> Result<Arc<dyn ObjectStore>, NotOpened>
     clippy::disallowed_methods,
     reason = "the folder of the local store is made here"
 )]
-fn make_folder(folder: &std::path::Path) -> std::io::Result<()> {
+fn make_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt as _;

@@ -11,6 +11,7 @@ use crate::domain::name::ConnectionName;
 use crate::domain::network::AllowedHosts;
 use crate::domain::secret::Secret;
 use crate::ports::{Clock, Vault};
+use crate::stores::last_seen::LastSeen;
 
 /// What the vault calls a connection's secret, before its name.
 pub const SECRET_PREFIX: &str = "itsm-connection-";
@@ -62,6 +63,7 @@ pub struct Connections {
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     allowed: AllowedHosts,
+    last_seen: LastSeen,
     places: Mutex<BTreeMap<ConnectionName, Arc<Place>>>,
 }
 
@@ -78,11 +80,17 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Connections {
     /// Over a vault.
-    pub fn new(vault: Arc<dyn Vault>, clock: Arc<dyn Clock>, allowed: AllowedHosts) -> Self {
+    pub fn new(
+        vault: Arc<dyn Vault>,
+        clock: Arc<dyn Clock>,
+        allowed: AllowedHosts,
+        last_seen: LastSeen,
+    ) -> Self {
         Self {
             vault,
             clock,
             allowed,
+            last_seen,
             places: Mutex::default(),
         }
     }
@@ -115,6 +123,13 @@ impl Connections {
         let secret = format!("{SECRET_PREFIX}{name}");
         let answer = tokio::time::timeout(VAULT_CALL_MAX, self.vault.get(&secret)).await;
         let now = self.clock.monotonic();
+        match &answer {
+            Ok(Ok(_)) => self.last_seen.works("vault"),
+            Ok(Err(failure)) => self.last_seen.fails("vault", failure.hint()),
+            Err(_) => self
+                .last_seen
+                .fails("vault", "the vault does not answer; look at its health"),
+        }
         let mut cached = locked(&place.cached);
         let (text, lookup) = match answer {
             Ok(Ok(None)) => (None, Lookup::Absent),

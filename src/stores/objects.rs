@@ -9,6 +9,8 @@ use futures_util::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
+use super::last_seen::LastSeen;
+
 /// How long one request to the store may take (rule R3: two tries of two seconds fit into the intake's answer).
 pub const STORE_CALL_MAX: Duration = Duration::from_secs(2);
 
@@ -87,6 +89,7 @@ pub enum Creation {
 #[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
+    last_seen: Option<LastSeen>,
 }
 
 impl fmt::Debug for Objects {
@@ -98,7 +101,28 @@ impl fmt::Debug for Objects {
 impl Objects {
     /// Over any object store that honours create-only writes.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self {
+            store,
+            last_seen: None,
+        }
+    }
+
+    /// The same, and the health page is told how it does.
+    #[must_use]
+    pub fn watched_by(mut self, last_seen: LastSeen) -> Self {
+        self.last_seen = Some(last_seen);
+        self
+    }
+
+    /// Passes a result on, and tells the health page.
+    fn told<T>(&self, result: Result<T, StoreFailure>) -> Result<T, StoreFailure> {
+        if let Some(last_seen) = &self.last_seen {
+            match &result {
+                Ok(_) => last_seen.works("state store"),
+                Err(failure) => last_seen.fails("state store", failure.hint()),
+            }
+        }
+        result
     }
 
     /// Writes an object that must not be there yet.
@@ -111,15 +135,16 @@ impl Objects {
         let put = self
             .store
             .put_opts(&location, PutPayload::from_bytes(content), options);
-        match timed("create", path, put).await? {
-            Ok(_) => Ok(Creation::Made),
+        self.told(match timed("create", path, put).await {
+            Ok(Ok(_)) => Ok(Creation::Made),
             // Azurite and S3 answer a lost race in several ways (reliability-security rule R12).
-            Err(
+            Ok(Err(
                 object_store::Error::AlreadyExists { .. }
                 | object_store::Error::Precondition { .. },
-            ) => Ok(Creation::Existed),
-            Err(error) => Err(failure("create", path, &error)),
-        }
+            )) => Ok(Creation::Existed),
+            Ok(Err(error)) => Err(failure("create", path, &error)),
+            Err(too_slow) => Err(too_slow),
+        })
     }
 
     /// Reads an object; `None` if it is not there.
@@ -129,11 +154,12 @@ impl Objects {
             let found = self.store.get(&location).await?;
             found.bytes().await
         };
-        match timed("get", path, read).await? {
-            Ok(content) => Ok(Some(content)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(failure("get", path, &error)),
-        }
+        self.told(match timed("get", path, read).await {
+            Ok(Ok(content)) => Ok(Some(content)),
+            Ok(Err(object_store::Error::NotFound { .. })) => Ok(None),
+            Ok(Err(error)) => Err(failure("get", path, &error)),
+            Err(too_slow) => Err(too_slow),
+        })
     }
 
     /// The names below a folder, in order, without the folder's own name. At most [`LISTING_MAX`].

@@ -1,0 +1,75 @@
+//! Where a function runs: on AWS Lambda or at the desk. The function does not know; this looks and picks.
+
+pub mod health;
+pub mod intake;
+pub mod lambda;
+pub mod local;
+pub mod reply;
+pub mod route;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::settings::{Platform, Settings};
+use crate::telemetry::{self, Lines};
+use intake::Intake;
+
+/// What a function does, whatever it runs on.
+#[derive(Debug, Clone)]
+pub enum Function {
+    /// Takes alerts, and finishes what is pending every minute.
+    CreateWorkItem(Arc<Intake>),
+    /// Has nothing to do in this version, and says so.
+    NothingYet {
+        /// The function's name.
+        name: &'static str,
+    },
+}
+
+/// Runs a function to its end: logging, a runtime of one thread, the settings, then the host. Everything that goes wrong
+/// before alerts can be taken ends here, in one line for the person who deploys.
+pub fn run<E: std::error::Error>(build: impl FnOnce(&Settings) -> Result<Function, E>) -> ExitCode {
+    telemetry::start(&crate::settings::log_filter(), Lines::Stdout);
+    let settings = match Settings::from_env() {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error.to_string(), error.hint),
+    };
+    let function = match build(&settings) {
+        Ok(function) => function,
+        Err(error) => {
+            return refuse(
+                &error.to_string(),
+                "check the settings; docs/settings.md lists them",
+            );
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error.to_string(), "the operating system refused a runtime"),
+    };
+    let served = runtime.block_on(async {
+        match settings.platform {
+            Platform::Lambda => lambda::serve(function)
+                .await
+                .map_err(|error| error.to_string()),
+            Platform::Local => local::serve(function, settings.listen)
+                .await
+                .map_err(|error| format!("{}: {error}", settings.listen)),
+        }
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(
+            &error,
+            "is the address in use, or the platform's endpoint gone?",
+        ),
+    }
+}
+
+fn refuse(error: &str, hint: &str) -> ExitCode {
+    tracing::error!(error, hint, "the function does not start");
+    ExitCode::from(2)
+}

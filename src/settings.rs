@@ -1,0 +1,381 @@
+//! The settings: the only reader of the environment. `docs/settings.md` lists every variable; a test compares the two.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::domain::network::AllowedHosts;
+use crate::inbound::webhook::{KEYS_MAX, WebhookAuth};
+
+/// Where the local host listens if nobody says otherwise.
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);
+
+/// What is logged if nobody says otherwise.
+const LOG_DEFAULT: &str = "info";
+
+/// Where connections and tokens are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VaultLocation {
+    /// A folder of files.
+    Folder(PathBuf),
+}
+
+/// Where our own state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateLocation {
+    /// A folder; every write is on disk before it counts.
+    Folder(PathBuf),
+    /// Nowhere: it is gone with the process.
+    Memory,
+}
+
+/// Where the function runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// AWS Lambda.
+    Lambda,
+    /// The desk: plain HTTP and timers in this process.
+    Local,
+}
+
+/// Everything that the environment says.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `ITSMC_VAULT`.
+    pub vault: VaultLocation,
+    /// `ITSMC_STATE`.
+    pub state: StateLocation,
+    /// `ITSMC_WEBHOOK_AUTH`, with `ITSMC_WEBHOOK_KEYS`.
+    pub auth: WebhookAuth,
+    /// `ITSMC_ALLOW_HOSTS`.
+    pub allowed: AllowedHosts,
+    /// `ITSMC_LISTEN`.
+    pub listen: SocketAddr,
+    /// What the platform says.
+    pub platform: Platform,
+}
+
+/// A variable that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    /// Which.
+    pub variable: &'static str,
+    /// What it says. Never a secret.
+    pub found: String,
+    /// What it should.
+    pub expected: &'static str,
+    /// What to do.
+    pub hint: &'static str,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: found {}, expected {}\n  hint: {}",
+            self.variable, self.found, self.expected, self.hint
+        )
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// What is logged: `RUST_LOG`.
+pub fn log_filter() -> String {
+    environment("RUST_LOG").unwrap_or_else(|| LOG_DEFAULT.to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the environment's owner")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name)
+        .ok()
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty())
+}
+
+impl Settings {
+    /// From the environment of the process.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from(&environment)
+    }
+
+    /// From anything that answers like an environment.
+    pub fn from(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let platform = platform(variable)?;
+        let listen = listen(variable("ITSMC_LISTEN"))?;
+        Ok(Self {
+            vault: vault(variable("ITSMC_VAULT"))?,
+            state: state(variable("ITSMC_STATE"))?,
+            auth: auth(
+                variable("ITSMC_WEBHOOK_AUTH"),
+                variable("ITSMC_WEBHOOK_KEYS"),
+                platform,
+                listen,
+            )?,
+            allowed: AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default()),
+            listen,
+            platform,
+        })
+    }
+}
+
+fn platform(variable: &dyn Fn(&str) -> Option<String>) -> Result<Platform, SettingsError> {
+    if variable("AWS_LAMBDA_RUNTIME_API").is_some() {
+        return Ok(Platform::Lambda);
+    }
+    match variable("FUNCTIONS_CUSTOMHANDLER_PORT") {
+        None => Ok(Platform::Local),
+        Some(port) => Err(SettingsError {
+            variable: "FUNCTIONS_CUSTOMHANDLER_PORT",
+            found: port.chars().take(20).collect(),
+            expected: "AWS Lambda or the desk",
+            hint: "this version does not run as an Azure Functions custom handler yet",
+        }),
+    }
+}
+
+fn listen(value: Option<String>) -> Result<SocketAddr, SettingsError> {
+    let Some(value) = value else {
+        return Ok(LISTEN_DEFAULT);
+    };
+    value.parse().map_err(|_| SettingsError {
+        variable: "ITSMC_LISTEN",
+        found: shown(&value),
+        expected: "an address and port, such as `127.0.0.1:7071`",
+        hint: "names are not resolved here; `0.0.0.0:7071` listens on every interface",
+    })
+}
+
+fn vault(value: Option<String>) -> Result<VaultLocation, SettingsError> {
+    let error = |found: String, expected, hint| SettingsError {
+        variable: "ITSMC_VAULT",
+        found,
+        expected,
+        hint,
+    };
+    match value {
+        None => Err(error(
+            "nothing".to_owned(),
+            "`file:///DIR`",
+            "the vault keeps the connections and their tokens; `itsmc up` sets one up by itself",
+        )),
+        Some(value) if value.starts_with("https://") => Err(error(
+            shown(&value),
+            "`file:///DIR`",
+            "this version keeps connections in a folder; Azure Key Vault comes with a later one",
+        )),
+        Some(value) => match folder(&value) {
+            Some(folder) => Ok(VaultLocation::Folder(folder)),
+            None => Err(error(
+                shown(&value),
+                "`file:///DIR` with an absolute path",
+                "three slashes: two of the scheme, one of the path",
+            )),
+        },
+    }
+}
+
+fn state(value: Option<String>) -> Result<StateLocation, SettingsError> {
+    let error = |found: String, expected, hint| SettingsError {
+        variable: "ITSMC_STATE",
+        found,
+        expected,
+        hint,
+    };
+    match value.as_deref() {
+        None => Err(error(
+            "nothing".to_owned(),
+            "`file:///DIR` or `memory:///`",
+            "alerts are kept there before anything is done with them",
+        )),
+        Some("memory:///" | "memory://") => Ok(StateLocation::Memory),
+        Some(value) if value.starts_with("az://") || value.starts_with("s3://") => Err(error(
+            shown(value),
+            "`file:///DIR` or `memory:///`",
+            "this version keeps state in a folder; Azure Blob and S3 come with a later one",
+        )),
+        Some(value) => match folder(value) {
+            Some(folder) => Ok(StateLocation::Folder(folder)),
+            None => Err(error(
+                shown(value),
+                "`file:///DIR` with an absolute path, or `memory:///`",
+                "three slashes: two of the scheme, one of the path",
+            )),
+        },
+    }
+}
+
+fn folder(value: &str) -> Option<PathBuf> {
+    let url = url::Url::parse(value)
+        .ok()
+        .filter(|url| url.scheme() == "file" && url.query().is_none())?;
+    url.to_file_path().ok()
+}
+
+fn auth(
+    mode: Option<String>,
+    keys: Option<String>,
+    platform: Platform,
+    listen: SocketAddr,
+) -> Result<WebhookAuth, SettingsError> {
+    let error = |found: String, expected, hint| SettingsError {
+        variable: "ITSMC_WEBHOOK_AUTH",
+        found,
+        expected,
+        hint,
+    };
+    match mode.as_deref() {
+        None => Err(error(
+            "nothing".to_owned(),
+            "`key` or `none`",
+            "there is no open default; `none` is for the desk, where the listener is loopback",
+        )),
+        Some("none") if platform == Platform::Local && listen.ip().is_loopback() => {
+            Ok(WebhookAuth::Open)
+        }
+        Some("none") => Err(error(
+            "`none`".to_owned(),
+            "`key`",
+            "`none` is refused unless the listener is loopback: anybody could make work items",
+        )),
+        Some("key") => Ok(WebhookAuth::Keys(webhook_keys(keys)?)),
+        Some("entra") => Err(error(
+            "`entra`".to_owned(),
+            "`key` or `none`",
+            "this version does not check Entra tokens yet",
+        )),
+        Some(other) => Err(error(shown(other), "`key` or `none`", "lower case")),
+    }
+}
+
+/// One or two SHA-256 hashes, hex. What is found is never shown: somebody may have put the key itself there.
+fn webhook_keys(value: Option<String>) -> Result<Vec<[u8; 32]>, SettingsError> {
+    let error = |found: &str, hint| SettingsError {
+        variable: "ITSMC_WEBHOOK_KEYS",
+        found: found.to_owned(),
+        expected: "one or two SHA-256 hashes in hexadecimal, separated by a comma",
+        hint,
+    };
+    let value = value.ok_or_else(|| {
+        error(
+            "nothing",
+            "`printf %s KEY | sha256sum` gives the hash of a key",
+        )
+    })?;
+    let hashes: Vec<&str> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|hash| !hash.is_empty())
+        .collect();
+    if hashes.is_empty() || hashes.len() > KEYS_MAX {
+        return Err(error(
+            "another number of values",
+            "a second hash is for the time while the key is replaced",
+        ));
+    }
+    hashes
+        .iter()
+        .map(|hash| {
+            let lower = hash.to_ascii_lowercase();
+            data_encoding::HEXLOWER
+                .decode(lower.as_bytes())
+                .ok()
+                .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+                .ok_or_else(|| {
+                    error(
+                        "a value that is no such hash (not shown)",
+                        "put the hash of the key there, not the key: `printf %s KEY | sha256sum`",
+                    )
+                })
+        })
+        .collect()
+}
+
+fn shown(value: &str) -> String {
+    crate::domain::redact::echo("value", value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let base = [
+            ("ITSMC_VAULT", "file:///v"),
+            ("ITSMC_STATE", "memory:///"),
+            ("ITSMC_WEBHOOK_AUTH", "none"),
+        ];
+        let find = |name: &str| {
+            let of = |list: &[(&str, &str)]| {
+                list.iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            };
+            of(pairs)
+                .or_else(|| of(&base))
+                .filter(|value| !value.is_empty())
+        };
+        Settings::from(&find)
+    }
+
+    #[test]
+    fn every_mistake_names_its_variable() {
+        let key = "a".repeat(64);
+        let three = format!("{key},{key},{key}");
+        let cases: Vec<Vec<(&str, &str)>> = vec![
+            vec![("ITSMC_VAULT", "")],
+            vec![("ITSMC_VAULT", "https://x.vault.azure.net")],
+            vec![("ITSMC_VAULT", "./vault")],
+            vec![("ITSMC_STATE", "")],
+            vec![("ITSMC_STATE", "s3://bucket/prefix")],
+            vec![("ITSMC_STATE", "file://relative")],
+            vec![("ITSMC_LISTEN", "localhost:7071")],
+            vec![("ITSMC_WEBHOOK_AUTH", "")],
+            vec![("ITSMC_WEBHOOK_AUTH", "open")],
+            vec![("ITSMC_WEBHOOK_AUTH", "entra")],
+            vec![("ITSMC_LISTEN", "0.0.0.0:7071")],
+            vec![("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")],
+            vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "8080")],
+            vec![("ITSMC_WEBHOOK_AUTH", "key")],
+            vec![
+                ("ITSMC_WEBHOOK_AUTH", "key"),
+                ("ITSMC_WEBHOOK_KEYS", "canary-key"),
+            ],
+            vec![
+                ("ITSMC_WEBHOOK_AUTH", "key"),
+                ("ITSMC_WEBHOOK_KEYS", &three),
+            ],
+        ];
+        let told: Vec<String> = cases
+            .iter()
+            .map(|case| {
+                settings(case)
+                    .err()
+                    .unwrap_or_else(|| panic!("{case:?} is accepted"))
+                    .to_string()
+            })
+            .collect();
+        let told = told.join("\n");
+        assert!(!told.contains("canary"), "{told}");
+        insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn good_settings_are_taken() {
+        let hash = format!("{}, {}", "A".repeat(64), "b".repeat(64));
+        let key = [
+            ("ITSMC_WEBHOOK_AUTH", "key"),
+            ("ITSMC_WEBHOOK_KEYS", hash.as_str()),
+            ("ITSMC_LISTEN", "0.0.0.0:80"),
+        ];
+        assert!(matches!(settings(&key).unwrap().auth, WebhookAuth::Keys(keys) if keys.len() == 2));
+        assert_eq!(
+            settings(&[("ITSMC_STATE", "file:///var/state")])
+                .unwrap()
+                .state,
+            StateLocation::Folder("/var/state".into())
+        );
+        let lambda = [("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"), key[0], key[1]];
+        assert_eq!(settings(&lambda).unwrap().platform, Platform::Lambda);
+    }
+}

@@ -1,0 +1,58 @@
+//! Settings → adapters → flows. It knows everything and is known by nobody; nothing here asks the outside anything.
+
+use std::sync::Arc;
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::entropy::OsEntropy;
+use crate::adapters::file_vault::FileVault;
+use crate::adapters::http::HttpTransport;
+use crate::adapters::itsm::ItsmProducts;
+use crate::adapters::state_store::{self, NotOpened};
+use crate::domain::network::AllowedHosts;
+use crate::flows::{Core, Outside};
+use crate::hosts::intake::Intake;
+use crate::ports::{Clock, Transport, Vault};
+use crate::settings::{Settings, StateLocation, VaultLocation};
+
+/// What the flows work with, as the settings say.
+pub fn core(
+    vault: &VaultLocation,
+    state: &StateLocation,
+    allowed: &AllowedHosts,
+) -> Result<Core, NotOpened> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let vault = self::vault(vault);
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(allowed.clone()));
+    let products = Arc::new(ItsmProducts::new(
+        transport,
+        Arc::clone(&vault),
+        Arc::clone(&clock),
+    ));
+    let store = match state {
+        StateLocation::Memory => state_store::memory(),
+        StateLocation::Folder(folder) => state_store::folder(folder)?,
+    };
+    Ok(Core::new(Outside {
+        store,
+        vault,
+        products,
+        clock,
+        entropy: Arc::new(OsEntropy),
+        allowed: allowed.clone(),
+    }))
+}
+
+/// The vault that the settings name.
+pub fn vault(location: &VaultLocation) -> Arc<dyn Vault> {
+    match location {
+        VaultLocation::Folder(folder) => Arc::new(FileVault::new(folder.clone())),
+    }
+}
+
+/// `create-work-item`: the intake over the flows.
+pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
+    Ok(Intake::new(
+        core(&settings.vault, &settings.state, &settings.allowed)?,
+        settings.auth.clone(),
+    ))
+}
