@@ -314,9 +314,16 @@ impl<'a> Run<'a> {
     /// What a call showed of the product as a whole is shared with all other instances. A store that fails here costs
     /// a few calls more, no alert.
     async fn told_to_the_gate<T>(&self, result: Result<T, CallFailure>) -> Result<T, CallFailure> {
+        let dependency = format!(
+            "{} ({})",
+            self.case.connection.partner_type.product(),
+            self.case.connection.name
+        );
         let Err(failure) = &result else {
+            self.core.last_seen.works(&dependency);
             return result;
         };
+        self.core.last_seen.fails(&dependency, failure.hint());
         tracing::warn!(connection = %self.case.connection.name, event = %self.case.event.id, %failure, hint = failure.hint(), "a call to the product did not succeed");
         if failure.concerns_every_call() {
             let name = &self.case.connection.name;
