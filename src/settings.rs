@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::domain::network::AllowedHosts;
-use crate::inbound::webhook::{KEYS_MAX, WebhookAuth};
+use crate::domain::webhook_auth::{KEYS_MAX, WebhookAuth};
 
 /// Where the local host listens if nobody says otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);

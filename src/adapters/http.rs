@@ -1,6 +1,7 @@
 //! The only HTTP client: built at the first call (reading root certificates takes milliseconds that a cold start does
 //! not have), no redirects, no proxies, no cookies, limits on size and time, and an address check on every dial.
 
+pub(in crate::adapters) mod answer;
 mod resolver;
 
 use std::error::Error as _;

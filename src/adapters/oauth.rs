@@ -2,6 +2,9 @@
 //!
 //! The crate's parse error carries the raw body, which may echo secrets: nothing of an error of its becomes part of ours.
 
+mod answer;
+mod trouble;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +16,19 @@ use oauth2::basic::{
 };
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken,
-    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope, StandardRevocableToken,
-    TokenResponse, TokenUrl,
+    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, StandardRevocableToken,
+    TokenUrl,
 };
-use serde::{Deserialize, Serialize};
 
+use crate::adapters::http::answer::{is_json, retry_after};
 use crate::domain::connection::{ClientAuthentication, Connection};
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::token::{AccessToken, LIFE_MAX, LIFE_MIN};
-use crate::ports::{Clock, Transport, TransportFailure, TransportTrouble};
+use crate::ports::{Clock, Transport};
+use answer::LenientToken;
+use trouble::TokenTrouble;
 
 /// What an issuer gave.
 #[derive(Debug)]
@@ -261,172 +266,4 @@ fn issued(token: &LenientToken, asked_at: Timestamp) -> Option<Issued> {
         },
         refresh,
     })
-}
-
-/// True if the body says that it is JSON.
-pub(super) fn is_json(headers: &http::HeaderMap) -> bool {
-    headers
-        .get(http::header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.to_ascii_lowercase().contains("json"))
-}
-
-/// `Retry-After` in seconds or as a date; `None` if it is missing or nonsense.
-pub(super) fn retry_after(headers: &http::HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    Timestamp::parse_http_date(text).map(|when| when.since(now))
-}
-
-/// Why no token answer came.
-#[derive(Debug, thiserror::Error)]
-#[error("no token answer")]
-enum TokenTrouble {
-    Transport(TransportFailure),
-    RateLimited(Option<Duration>),
-    Status(u16),
-    Refused(u16),
-    NotJson,
-}
-
-impl TokenTrouble {
-    fn into_failure(self, service: &str, operation: &str) -> CallFailure {
-        let failure = |kind, detail: &str| {
-            CallFailure::new(service, operation, Effect::NotSent, kind, detail)
-        };
-        match self {
-            Self::Transport(
-                TransportFailure::NotSent(trouble) | TransportFailure::Unknown(trouble),
-            ) => {
-                let (kind, detail) = told(trouble);
-                failure(kind, detail)
-            }
-            Self::RateLimited(wait) => {
-                let failure = failure(Kind::RateLimited, "the issuer's quota of calls is used up")
-                    .with_status(429);
-                match wait {
-                    Some(wait) => failure.with_retry_after(wait),
-                    None => failure,
-                }
-            }
-            Self::Status(status @ 300..=399) => failure(
-                Kind::Undecodable,
-                "the issuer sends elsewhere; redirects are not followed",
-            )
-            .with_status(status),
-            Self::Status(status) => {
-                failure(Kind::Unavailable, "the issuer failed").with_status(status)
-            }
-            Self::Refused(status) => failure(
-                Kind::Unauthorized,
-                "the issuer refused, with a page in place of a reason",
-            )
-            .with_status(status),
-            Self::NotJson => failure(
-                Kind::Maintenance,
-                "the issuer answered with a page in place of a token",
-            )
-            .with_status(200),
-        }
-    }
-}
-
-/// A transport's trouble in words.
-pub(super) fn told(trouble: TransportTrouble) -> (Kind, &'static str) {
-    match trouble {
-        TransportTrouble::Unreachable => (Kind::Unreachable, "the host cannot be reached"),
-        TransportTrouble::Forbidden => (
-            Kind::Forbidden,
-            "the host's address is private or without TLS, and not on the list of allowed hosts",
-        ),
-        TransportTrouble::Certificate => (
-            Kind::Unreachable,
-            "the host's certificate is not to be trusted, or TLS could not be set up",
-        ),
-        TransportTrouble::TimedOut => (Kind::TimedOut, "no answer in the time allowed"),
-        TransportTrouble::Broken => (Kind::ConnectionLost, "the connection broke"),
-        TransportTrouble::TooLong => (
-            Kind::Undecodable,
-            "the answer is longer than any answer should be",
-        ),
-        TransportTrouble::Malformed => (Kind::Invalid, "the request could not be built"),
-    }
-}
-
-/// A token answer, read with patience: `expires_in` comes as number, string, nonsense or not at all (row N25).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct LenientToken {
-    access_token: oauth2::AccessToken,
-    #[serde(default = "bearer", deserialize_with = "token_type")]
-    token_type: BasicTokenType,
-    #[serde(default, deserialize_with = "seconds", skip_serializing)]
-    expires_in: Option<Duration>,
-    #[serde(default)]
-    refresh_token: Option<RefreshToken>,
-}
-
-fn bearer() -> BasicTokenType {
-    BasicTokenType::Bearer
-}
-
-/// The name is compared without case (RFC 6749 §5.1).
-fn token_type<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BasicTokenType, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    if name.eq_ignore_ascii_case("bearer") {
-        Ok(BasicTokenType::Bearer)
-    } else {
-        Ok(BasicTokenType::Extension(name))
-    }
-}
-
-fn seconds<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Duration>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Told {
-        Number(f64),
-        Text(String),
-        Other(serde::de::IgnoredAny),
-    }
-    let told = match Option::<Told>::deserialize(deserializer)? {
-        Some(Told::Number(number)) => Some(number),
-        Some(Told::Text(text)) => text.trim().parse::<f64>().ok(),
-        Some(Told::Other(_)) | None => None,
-    };
-    Ok(told
-        .filter(|number| number.is_finite())
-        .map(|number| Duration::from_secs_f64(number.clamp(0.0, 1e9))))
-}
-
-impl TokenResponse for LenientToken {
-    type TokenType = BasicTokenType;
-
-    fn access_token(&self) -> &oauth2::AccessToken {
-        &self.access_token
-    }
-
-    fn token_type(&self) -> &BasicTokenType {
-        &self.token_type
-    }
-
-    fn expires_in(&self) -> Option<Duration> {
-        self.expires_in
-    }
-
-    fn refresh_token(&self) -> Option<&RefreshToken> {
-        self.refresh_token.as_ref()
-    }
-
-    fn scopes(&self) -> Option<&Vec<Scope>> {
-        None
-    }
 }

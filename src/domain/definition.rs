@@ -3,23 +3,18 @@
 //! Every mistake is told with its path, what was found, what was expected and what to do; as many at once as can be seen.
 
 pub mod problem;
+mod written;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Deserialize;
-
-use super::alert::Severity;
-use super::connection::{
-    Action, ClientAuthentication, Connection, Grant, Grouping, ImpactAndUrgency, OnResolve,
-    PartnerType, RecordType, SyncOptions,
-};
+use super::connection::{Action, Connection, Grant, PartnerType, RecordType, SyncOptions};
 use super::name::{ActionName, ConnectionName, DEFAULT_ACTION};
 use super::network::AllowedHosts;
 use super::secret::Secret;
 use super::server_url::ServerUrl;
-use super::work_item::WorkItemType;
 use problem::{Problem, Problems};
+use written::{ActionDefinition, Definition, SecretText};
 
 /// Longest definition. Key Vault keeps at most 25 KB in a secret (azure-platform §5).
 pub const DEFINITION_BYTES_MAX: usize = 25 * 1024;
@@ -50,117 +45,6 @@ const RESERVED_FIELDS: [&str; 11] = [
     "close_notes",
     "close_code",
 ];
-
-/// A connection, as people write it down.
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
-#[cfg_attr(
-    feature = "desk",
-    schemars(title = "Connection definition of itsm-connector")
-)]
-#[serde(deny_unknown_fields)]
-pub struct Definition {
-    /// The connection's name: lower-case letters and digits in groups joined by single hyphens, at most 60 characters.
-    name: String,
-    /// The ITSM product.
-    partner_type: PartnerType,
-    /// The instance's address, such as `https://contoso.service-now.com`.
-    server_url: String,
-    /// The OAuth client's id.
-    client_id: String,
-    /// The OAuth client's secret.
-    #[serde(default)]
-    #[cfg_attr(feature = "desk", schemars(with = "Option<String>"))]
-    client_secret: Option<SecretText>,
-    /// The integration user. With it the grant is `password`, without it `client_credentials`.
-    #[serde(default)]
-    username: Option<String>,
-    /// How tokens are obtained, where `username` does not say it well enough.
-    #[serde(default)]
-    grant: Option<Grant>,
-    /// Where client id and secret stand in a token request.
-    #[serde(default)]
-    client_authentication: ClientAuthentication,
-    /// Days that a refresh token lives from a login on (default 90).
-    #[serde(default)]
-    refresh_token_days: Option<i64>,
-    /// Seconds that the product may go on executing a request whose answer nobody waits for (default 60).
-    #[serde(default)]
-    longest_transaction_seconds: Option<i64>,
-    /// What is read back into Log Analytics.
-    #[serde(default)]
-    sync: SyncDefinition,
-    /// Whether configuration items that the product does not know are made there.
-    #[serde(default)]
-    create_configuration_items: bool,
-    /// How alerts become work items, by the action's name; `default` is used when the webhook's address names none.
-    #[serde(default)]
-    actions: BTreeMap<String, ActionDefinition>,
-}
-
-/// What is read back into Log Analytics.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-struct SyncDefinition {
-    /// Which records (default: incidents and change requests).
-    #[serde(default)]
-    record_types: Option<Vec<RecordType>>,
-    /// How many past days the first run reads, 1 to 120 (default 30).
-    #[serde(default)]
-    days: Option<i64>,
-}
-
-/// How alerts become work items.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-struct ActionDefinition {
-    /// The kind of work item.
-    #[serde(default)]
-    work_item_type: WorkItemType,
-    /// What counts as the same problem.
-    #[serde(default)]
-    grouping: Grouping,
-    /// What becomes of the work item when the alert resolves.
-    #[serde(default)]
-    on_resolve: OnResolve,
-    /// The product's code for how it was solved, where its default is not among the instance's choices.
-    #[serde(default)]
-    close_code: Option<String>,
-    /// Impact and urgency by severity.
-    #[serde(default)]
-    severity: BTreeMap<Severity, ImpactAndUrgency>,
-    /// Who gets it, as the product keys the group.
-    #[serde(default)]
-    assignment_group: Option<String>,
-    /// Further fields of the product with fixed values, by the product's own names.
-    #[serde(default)]
-    fields: BTreeMap<String, String>,
-}
-
-/// A secret in a definition. Its parser repeats nothing of a value of the wrong kind.
-#[derive(Debug, Clone)]
-struct SecretText(Secret);
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl serde::de::Visitor<'_> for Text {
-            type Value = SecretText;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretText, E> {
-                Ok(SecretText(Secret::from(text)))
-            }
-            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<SecretText, E> {
-                Ok(SecretText(Secret::new(text)))
-            }
-        }
-        deserializer.deserialize_string(Text)
-    }
-}
 
 /// Reads a definition and checks all of it.
 pub fn parse(text: &[u8], allowed: &AllowedHosts) -> Result<Connection, Problems> {

@@ -7,8 +7,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::reply::Reply;
+use crate::domain::sighting::Sighting;
 use crate::flows::Core;
-use crate::stores::last_seen::Sighting;
 
 #[derive(Serialize)]
 struct Health {

@@ -13,9 +13,10 @@ use super::health;
 use super::reply::Reply;
 use super::route::{Route, route};
 use crate::domain::secret::Secret;
+use crate::domain::webhook_auth::WebhookAuth;
 use crate::flows::create_work_item::{self, Answer, Labelled, NotKept};
 use crate::flows::{Core, drain};
-use crate::inbound::webhook::{Delivery, Unverified, Verified, Webhook, WebhookAuth};
+use crate::inbound::webhook::{Delivery, Unverified, Verified, Webhook};
 
 /// Longest body that is read: four times what an alert of the Common Alert Schema can be (azure-platform §1.1).
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;

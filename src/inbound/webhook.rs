@@ -3,15 +3,13 @@
 //! [`Webhook<Unverified>`] has no way to its body; [`Webhook::verify`] is the only way to a [`Webhook<Verified>`], and
 //! only that takes a body.
 
-use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::secret::Secret;
+use crate::domain::webhook_auth::WebhookAuth;
 
 /// Nobody has looked yet whether the caller may be believed.
 #[derive(Debug)]
@@ -20,46 +18,6 @@ pub struct Unverified;
 /// The caller may be believed.
 #[derive(Debug)]
 pub struct Verified;
-
-/// Keys that are valid at once: the current one and, while it is replaced, the next.
-pub const KEYS_MAX: usize = 2;
-
-/// Who may call.
-#[derive(Clone)]
-pub enum WebhookAuth {
-    /// Everybody. Refused by the settings unless the listener is loopback.
-    Open,
-    /// Whoever has a key with one of these SHA-256 hashes.
-    Keys(Vec<[u8; 32]>),
-}
-
-impl fmt::Debug for WebhookAuth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open => f.write_str("Open"),
-            Self::Keys(keys) => write!(f, "Keys({})", keys.len()),
-        }
-    }
-}
-
-impl WebhookAuth {
-    /// True if this key is one of the valid ones. Every comparison is made, each in constant time over hashes of equal
-    /// length, so that the time says nothing of the key.
-    pub fn admits(&self, key: Option<&Secret>) -> bool {
-        match self {
-            Self::Open => true,
-            Self::Keys(keys) => {
-                let presented: [u8; 32] =
-                    Sha256::digest(key.map_or("", Secret::expose).as_bytes()).into();
-                let mut matches = subtle::Choice::from(0);
-                for valid in keys {
-                    matches |= presented.ct_eq(valid);
-                }
-                key.is_some_and(|key| !key.is_empty()) && bool::from(matches)
-            }
-        }
-    }
-}
 
 /// The caller is not one of those who may call. The reason is nobody's business but the log's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -144,35 +102,5 @@ impl Delivery {
         self.body
             .strip_prefix(b"\xef\xbb\xbf")
             .unwrap_or(&self.body)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hash(key: &str) -> [u8; 32] {
-        Sha256::digest(key.as_bytes()).into()
-    }
-
-    #[test]
-    fn only_a_valid_key_opens() {
-        let auth = WebhookAuth::Keys(vec![hash("first"), hash("second")]);
-        for (key, admitted) in [
-            ("first", true),
-            ("second", true),
-            ("firs", false),
-            ("first ", false),
-            ("third", false),
-            ("", false),
-        ] {
-            assert_eq!(auth.admits(Some(&Secret::from(key))), admitted, "{key}");
-        }
-        assert!(!auth.admits(None));
-        assert!(
-            !WebhookAuth::Keys(vec![hash("")]).admits(Some(&Secret::from(""))),
-            "an empty key opens nothing"
-        );
-        assert!(!WebhookAuth::Keys(vec![]).admits(Some(&Secret::from("x"))));
     }
 }

@@ -3,22 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
-
-use crate::domain::timestamp::Timestamp;
+use crate::domain::sighting::Sighting;
 use crate::ports::Clock;
-
-/// How a dependency was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Sighting {
-    /// Whether it did what was asked.
-    pub works: bool,
-    /// When.
-    pub at: Timestamp,
-    /// What to do, where it did not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hint: Option<&'static str>,
-}
 
 /// The last sighting of each dependency.
 #[derive(Clone)]

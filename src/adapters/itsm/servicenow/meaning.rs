@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use crate::adapters::oauth::{is_json, retry_after, told};
+use crate::adapters::http::answer::{is_json, retry_after, told};
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::gate;
 use crate::domain::timestamp::Timestamp;

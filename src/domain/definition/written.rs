@@ -1,0 +1,123 @@
+//! The JSON of a definition as people write it, and nothing else. The doc comments are what the JSON Schema tells.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::domain::alert::Severity;
+use crate::domain::connection::{
+    ClientAuthentication, Grant, Grouping, ImpactAndUrgency, OnResolve, PartnerType, RecordType,
+};
+use crate::domain::secret::Secret;
+use crate::domain::work_item::WorkItemType;
+
+/// A connection, as people write it down.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "desk",
+    schemars(title = "Connection definition of itsm-connector")
+)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Definition {
+    /// The connection's name: lower-case letters and digits in groups joined by single hyphens, at most 60 characters.
+    pub(super) name: String,
+    /// The ITSM product.
+    pub(super) partner_type: PartnerType,
+    /// The instance's address, such as `https://contoso.service-now.com`.
+    pub(super) server_url: String,
+    /// The OAuth client's id.
+    pub(super) client_id: String,
+    /// The OAuth client's secret.
+    #[serde(default)]
+    #[cfg_attr(feature = "desk", schemars(with = "Option<String>"))]
+    pub(super) client_secret: Option<SecretText>,
+    /// The integration user. With it the grant is `password`, without it `client_credentials`.
+    #[serde(default)]
+    pub(super) username: Option<String>,
+    /// How tokens are obtained, where `username` does not say it well enough.
+    #[serde(default)]
+    pub(super) grant: Option<Grant>,
+    /// Where client id and secret stand in a token request.
+    #[serde(default)]
+    pub(super) client_authentication: ClientAuthentication,
+    /// Days that a refresh token lives from a login on (default 90).
+    #[serde(default)]
+    pub(super) refresh_token_days: Option<i64>,
+    /// Seconds that the product may go on executing a request whose answer nobody waits for (default 60).
+    #[serde(default)]
+    pub(super) longest_transaction_seconds: Option<i64>,
+    /// What is read back into Log Analytics.
+    #[serde(default)]
+    pub(super) sync: SyncDefinition,
+    /// Whether configuration items that the product does not know are made there.
+    #[serde(default)]
+    pub(super) create_configuration_items: bool,
+    /// How alerts become work items, by the action's name; `default` is used when the webhook's address names none.
+    #[serde(default)]
+    pub(super) actions: BTreeMap<String, ActionDefinition>,
+}
+
+/// What is read back into Log Analytics.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct SyncDefinition {
+    /// Which records (default: incidents and change requests).
+    #[serde(default)]
+    pub(super) record_types: Option<Vec<RecordType>>,
+    /// How many past days the first run reads, 1 to 120 (default 30).
+    #[serde(default)]
+    pub(super) days: Option<i64>,
+}
+
+/// How alerts become work items.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ActionDefinition {
+    /// The kind of work item.
+    #[serde(default)]
+    pub(super) work_item_type: WorkItemType,
+    /// What counts as the same problem.
+    #[serde(default)]
+    pub(super) grouping: Grouping,
+    /// What becomes of the work item when the alert resolves.
+    #[serde(default)]
+    pub(super) on_resolve: OnResolve,
+    /// The product's code for how it was solved, where its default is not among the instance's choices.
+    #[serde(default)]
+    pub(super) close_code: Option<String>,
+    /// Impact and urgency by severity.
+    #[serde(default)]
+    pub(super) severity: BTreeMap<Severity, ImpactAndUrgency>,
+    /// Who gets it, as the product keys the group.
+    #[serde(default)]
+    pub(super) assignment_group: Option<String>,
+    /// Further fields of the product with fixed values, by the product's own names.
+    #[serde(default)]
+    pub(super) fields: BTreeMap<String, String>,
+}
+
+/// A secret in a definition. Its parser repeats nothing of a value of the wrong kind.
+#[derive(Debug, Clone)]
+pub(super) struct SecretText(pub(super) Secret);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = SecretText;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SecretText, E> {
+                Ok(SecretText(Secret::from(text)))
+            }
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<SecretText, E> {
+                Ok(SecretText(Secret::new(text)))
+            }
+        }
+        deserializer.deserialize_string(Text)
+    }
+}

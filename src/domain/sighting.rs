@@ -1,0 +1,17 @@
+//! How a dependency was when it was last used.
+
+use serde::Serialize;
+
+use super::timestamp::Timestamp;
+
+/// How a dependency was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sighting {
+    /// Whether it did what was asked.
+    pub works: bool,
+    /// When.
+    pub at: Timestamp,
+    /// What to do, where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'static str>,
+}

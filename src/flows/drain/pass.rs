@@ -1,0 +1,237 @@
+//! One pass over the pending markers of a connection.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+
+use super::{CALLS_AT_ONCE, DRAIN_CALL_MAX, Drained, ORPHAN_AGE, bury, no_longer_there};
+use crate::domain::connection::Connection;
+use crate::domain::gate::{Gate, Passage};
+use crate::domain::slot::Rest;
+use crate::domain::timestamp::Timestamp;
+use crate::flows::create_work_item::event_of;
+use crate::flows::settle::{self, Case, SeenHead};
+use crate::flows::{Budget, Core};
+use crate::inbound::common_alert_schema;
+use crate::inbound::webhook::Delivery;
+use crate::stores::gates::SeenGate;
+use crate::stores::objects::StoreFailure;
+use crate::stores::pending::Marker;
+use crate::stores::slots::SlotLog;
+
+/// One pass over the markers.
+pub(super) struct Pass<'a> {
+    core: &'a Core,
+    connection: &'a Arc<Connection>,
+    budget: Budget,
+    seen_gate: SeenGate,
+    markers: RefCell<Vec<Marker>>,
+    /// True while one call finds out whether the product is back.
+    probing: Cell<bool>,
+    stopped: Cell<Option<&'static str>>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) async fn new(
+        core: &'a Core,
+        connection: &'a Arc<Connection>,
+        budget: Budget,
+    ) -> Result<Self, StoreFailure> {
+        let seen_gate = core.gates.read(&connection.name).await?;
+        let passage = seen_gate.gate.passage(core.clock.now());
+        let stopped = matches!(passage, Passage::ClosedUntil(_)).then_some("the gate is closed");
+        let markers = RefCell::new(core.pending.list(&connection.name).await?);
+        Ok(Self {
+            core,
+            connection,
+            budget,
+            seen_gate,
+            markers,
+            probing: Cell::new(passage == Passage::Probe),
+            stopped: Cell::new(stopped),
+        })
+    }
+
+    pub(super) async fn run(&self) -> Drained {
+        let mut drained = Drained::default();
+        let mut markers = std::mem::take(&mut *self.markers.borrow_mut()).into_iter();
+        // One at a time until the product has answered as it should, then four.
+        while self.probing.get() && self.stopped.get().is_none() {
+            let Some(marker) = markers.next() else { break };
+            let rested = self.settle(&marker).await;
+            self.count(&mut drained, &marker, rested).await;
+        }
+        let rest: Vec<Marker> = markers.collect();
+        let mut running = futures_util::stream::iter(&rest)
+            .map(|marker| async move { (marker, self.settle_unless_stopped(marker).await) })
+            .buffer_unordered(CALLS_AT_ONCE);
+        let mut results = Vec::new();
+        while let Some((marker, rested)) = running.next().await {
+            results.push((marker, rested));
+        }
+        drop(running);
+        for (marker, rested) in results {
+            self.count(&mut drained, marker, rested).await;
+        }
+        drained.stopped_because = self.stopped.get();
+        drained
+    }
+
+    async fn settle_unless_stopped(&self, marker: &Marker) -> Result<Option<Rest>, StoreFailure> {
+        if self.stopped.get().is_some() {
+            return Ok(None);
+        }
+        self.settle(marker).await
+    }
+
+    async fn count(
+        &self,
+        drained: &mut Drained,
+        marker: &Marker,
+        rested: Result<Option<Rest>, StoreFailure>,
+    ) {
+        match rested {
+            Ok(Some(Rest::Dead(_))) => drained.dead += 1,
+            Ok(Some(Rest::Later(_)) | None) => drained.waiting += 1,
+            Ok(Some(_)) => drained.settled += 1,
+            Err(failure) => {
+                tracing::warn!(connection = %self.connection.name, event = %marker.event, %failure, hint = failure.hint(), "not settled");
+                drained.waiting += 1;
+            }
+        }
+    }
+
+    /// Settles the event of a marker and clears the marker once the slot holds the effect. `None` if nothing was done.
+    async fn settle(&self, marker: &Marker) -> Result<Option<Rest>, StoreFailure> {
+        if !self.budget.can_start(&*self.core.clock, DRAIN_CALL_MAX) {
+            self.stopped.set(Some("the time is over"));
+            return Ok(None);
+        }
+        let name = &self.connection.name;
+        let Some(received_at) = self.core.pending.received_at(name, marker).await? else {
+            return Ok(Some(Rest::Known));
+        };
+        let Some(entry) = self.core.journal.read(name, &marker.event).await? else {
+            return self.sweep_orphan(marker, received_at).await;
+        };
+        let delivery = Delivery::from_journal(name.clone(), entry.action, entry.body);
+        let Some(action) = self.connection.actions.get(delivery.action()).cloned() else {
+            return self.give_up(marker, &delivery, received_at).await;
+        };
+        let alert = match common_alert_schema::parse(&delivery) {
+            Ok(alert) => alert,
+            Err(reason) => {
+                let now = self.core.clock.now();
+                self.core
+                    .quarantine
+                    .keep(
+                        name,
+                        delivery.action(),
+                        reason.reason,
+                        &reason.to_string(),
+                        now,
+                        delivery.body(),
+                    )
+                    .await?;
+                self.core.pending.clear(name, marker).await?;
+                return Ok(Some(Rest::Known));
+            }
+        };
+        let mut event = event_of(self.core, &delivery, &alert);
+        event.received_at = received_at;
+        let slot = settle::slot_of(name, delivery.action(), &event.episode);
+        let head = SlotLog::new(&self.core.objects, name, delivery.action(), &slot)
+            .head()
+            .await?;
+        if head
+            .as_ref()
+            .is_some_and(|head| head.state.has_settled(&event.id))
+        {
+            self.core.pending.clear(name, marker).await?;
+            return Ok(Some(Rest::Known));
+        }
+        let case = Case {
+            connection: Arc::clone(self.connection),
+            action_name: delivery.action().clone(),
+            action,
+            alert: &alert,
+            event,
+        };
+        let settled = settle::settle(
+            self.core,
+            &case,
+            SeenHead::Read(head),
+            self.budget,
+            DRAIN_CALL_MAX,
+        )
+        .await?;
+        self.look_at_the_gate(&settled.rest).await?;
+        if settled.slot.has_settled(&case.event.id) {
+            self.core.pending.clear(name, marker).await?;
+        }
+        Ok(Some(settled.rest))
+    }
+
+    /// A call that succeeded opens a gate that was being probed; one that closed it ends the pass.
+    async fn look_at_the_gate(&self, rest: &Rest) -> Result<(), StoreFailure> {
+        let name = &self.connection.name;
+        if matches!(rest, Rest::Created | Rest::Resolved) && self.probing.get() {
+            self.probing.set(false);
+            let now = self.core.clock.now();
+            self.core
+                .gates
+                .change(
+                    name,
+                    &self.seen_gate,
+                    Gate::default(),
+                    &self.core.writer_id(),
+                    now,
+                )
+                .await?;
+        } else if matches!(rest, Rest::Later(_) | Rest::Dead(_)) {
+            let gate = self.core.gates.read(name).await?.gate;
+            if let Passage::ClosedUntil(_) = gate.passage(self.core.clock.now()) {
+                self.stopped.set(Some("the gate is closed"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_orphan(
+        &self,
+        marker: &Marker,
+        received_at: Timestamp,
+    ) -> Result<Option<Rest>, StoreFailure> {
+        if self.core.clock.now().since(received_at) < ORPHAN_AGE {
+            return Ok(Some(Rest::Later(received_at.plus(ORPHAN_AGE))));
+        }
+        self.core
+            .pending
+            .clear(&self.connection.name, marker)
+            .await?;
+        Ok(Some(Rest::Known))
+    }
+
+    /// The connection is there; the action is not any more.
+    async fn give_up(
+        &self,
+        marker: &Marker,
+        delivery: &Delivery,
+        received_at: Timestamp,
+    ) -> Result<Option<Rest>, StoreFailure> {
+        let reason = no_longer_there(&format!(
+            "the connection has no action `{}`",
+            delivery.action()
+        ));
+        bury(
+            self.core,
+            &self.connection.name,
+            marker,
+            delivery,
+            reason,
+            received_at,
+        )
+        .await
+    }
+}
