@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::{KEYS_MAX, WebhookAuth};
@@ -80,9 +80,50 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// Where a person's command finds the data of the desk.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// `ITSMC_VAULT`, or `vault` below the desk's folder.
+    pub vault: VaultLocation,
+    /// `ITSMC_STATE`, or `state` below the desk's folder.
+    pub state: StateLocation,
+    /// `ITSMC_ALLOW_HOSTS`.
+    pub allowed: AllowedHosts,
+}
+
+impl Desk {
+    /// From the environment of the process; what it does not say is below `folder`.
+    pub fn from_env(folder: &Path) -> Result<Self, SettingsError> {
+        Self::from(&environment, folder)
+    }
+
+    /// From anything that answers like an environment.
+    pub fn from(
+        variable: &dyn Fn(&str) -> Option<String>,
+        folder: &Path,
+    ) -> Result<Self, SettingsError> {
+        Ok(Self {
+            vault: match variable("ITSMC_VAULT") {
+                None => VaultLocation::Folder(folder.join("vault")),
+                said => vault(said)?,
+            },
+            state: match variable("ITSMC_STATE") {
+                None => StateLocation::Folder(folder.join("state")),
+                said => state(said)?,
+            },
+            allowed: AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default()),
+        })
+    }
+}
+
 /// What is logged: `RUST_LOG`.
 pub fn log_filter() -> String {
-    environment("RUST_LOG").unwrap_or_else(|| LOG_DEFAULT.to_owned())
+    log_filter_or(LOG_DEFAULT)
+}
+
+/// What is logged: `RUST_LOG`, else `quiet`.
+pub fn log_filter_or(quiet: &str) -> String {
+    environment("RUST_LOG").unwrap_or_else(|| quiet.to_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the environment's owner")]
@@ -358,6 +399,23 @@ mod tests {
         let told = told.join("\n");
         assert!(!told.contains("canary"), "{told}");
         insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn the_desk_is_its_folder_unless_the_environment_says_otherwise() {
+        let folder = Path::new("desk");
+        let quiet = Desk::from(&|_| None, folder).unwrap();
+        assert_eq!(quiet.vault, VaultLocation::Folder("desk/vault".into()));
+        assert_eq!(quiet.state, StateLocation::Folder("desk/state".into()));
+        let said = |name: &str| match name {
+            "ITSMC_VAULT" => Some("file:///v".to_owned()),
+            "ITSMC_ALLOW_HOSTS" => Some("sm.corp.example".to_owned()),
+            _ => None,
+        };
+        let told = Desk::from(&said, folder).unwrap();
+        assert_eq!(told.vault, VaultLocation::Folder("/v".into()));
+        assert!(told.allowed.contains("sm.corp.example", 443));
+        assert!(Desk::from(&|_| Some("x".to_owned()), folder).is_err());
     }
 
     #[test]

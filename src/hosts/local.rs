@@ -194,7 +194,8 @@ async fn drain_for_ever(intake: &Intake) {
     }
 }
 
-async fn asked_to_stop() {
+/// Ends when the process is asked to stop: an interrupt from the keyboard, or a polite termination.
+pub async fn asked_to_stop() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             pending::<()>().await;
