@@ -50,10 +50,6 @@ impl FileVault {
         CallFailure::new("the file vault", operation, Effect::NotSent, kind, detail)
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the owner of the vault's files"
-    )]
     #[cfg(unix)]
     fn make_folder(&self) -> std::io::Result<()> {
         use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};

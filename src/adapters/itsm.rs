@@ -13,12 +13,15 @@ use crate::domain::name::ConnectionName;
 use crate::ports::{Clock, ItsmProduct, Products, Transport, Vault};
 use servicenow::ServiceNow;
 
+/// A client, and the connection that it was built for.
+type Client = (Arc<Connection>, Arc<dyn ItsmProduct>);
+
 /// The clients of all connections of this process.
 pub struct ItsmProducts {
     transport: Arc<dyn Transport>,
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
-    clients: Mutex<BTreeMap<ConnectionName, (Arc<Connection>, Arc<dyn ItsmProduct>)>>,
+    clients: Mutex<BTreeMap<ConnectionName, Client>>,
 }
 
 impl std::fmt::Debug for ItsmProducts {

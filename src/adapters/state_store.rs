@@ -45,9 +45,12 @@ pub fn folder(folder: &Path) -> Result<Arc<dyn ObjectStore>, NotOpened> {
 }
 
 /// The state holds the text of alerts: it is nobody's but the owner's.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the folder of the local store is made here"
+#[cfg_attr(
+    not(unix),
+    expect(
+        clippy::disallowed_methods,
+        reason = "the folder of the local store is made here"
+    )
 )]
 fn make_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]

@@ -312,7 +312,7 @@ async fn keep(
                     .head()
                     .await
                 {
-                    Ok(head) => settle::SeenHead::Read(head),
+                    Ok(head) => settle::SeenHead::Read(head.map(Box::new)),
                     Err(_) => settle::SeenHead::NotRead,
                 }
             }

@@ -48,7 +48,7 @@ pub enum SeenHead {
     /// It is very likely empty; if it is not, the first append finds out.
     AssumedEmpty,
     /// It was read.
-    Read(Option<Head<Slot>>),
+    Read(Option<Box<Head<Slot>>>),
 }
 
 /// How a run ended.
@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
         let mut head = match seen {
             SeenHead::NotRead => self.log.head().await?,
             SeenHead::AssumedEmpty => None,
-            SeenHead::Read(head) => head,
+            SeenHead::Read(head) => head.map(|head| *head),
         };
         let event = &self.case.event;
         let mut input = Input::Event(event);

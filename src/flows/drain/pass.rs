@@ -161,7 +161,7 @@ impl<'a> Pass<'a> {
         let settled = settle::settle(
             self.core,
             &case,
-            SeenHead::Read(head),
+            SeenHead::Read(head.map(Box::new)),
             self.budget,
             DRAIN_CALL_MAX,
         )
