@@ -19,7 +19,7 @@ use crate::domain::work_item::WorkItemRef;
 use crate::inbound::common_alert_schema::{self, NotAnAlert};
 use crate::inbound::webhook::Delivery;
 use crate::stores::connections::Lookup;
-use crate::stores::objects::{Creation, StoreFailure};
+use crate::stores::objects::{Creation, STORE_CALL_MAX, StoreFailure};
 use crate::stores::pending::Marker;
 use crate::stores::slots::SlotLog;
 
@@ -31,6 +31,10 @@ pub const INLINE_CALL_MAX: Duration = Duration::from_secs(6);
 
 /// How often the journal is tried before the answer is 503 (rule R3).
 const KEEP_TRIES: u32 = 2;
+
+/// How long what the next step wants to know is waited for. A listing of the store may take ten times as long, and the
+/// answer must not wait for it: what is not known by then, the drain finds out.
+const LOOK_MAX: Duration = STORE_CALL_MAX;
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -296,10 +300,10 @@ async fn keep(
         }
     };
     let gate = async {
-        match core.gates.read(name).await {
-            Ok(seen) => seen.gate.passage(core.clock.now()),
+        match tokio::time::timeout(LOOK_MAX, core.gates.read(name)).await {
+            Ok(Ok(seen)) => seen.gate.passage(core.clock.now()),
             // Not knowing whether it is closed, the drain decides.
-            Err(_) => Passage::Probe,
+            Ok(Err(_)) | Err(_) => Passage::Probe,
         }
     };
     // A new Fired finds its slot empty: its claim is tried without looking. A Resolved finds what its Fired left.
@@ -308,19 +312,17 @@ async fn keep(
             Condition::Fired => settle::SeenHead::AssumedEmpty,
             Condition::Resolved => {
                 let slot = settle::slot_of(name, delivery.action(), &event.episode);
-                match SlotLog::new(&core.objects, name, delivery.action(), &slot)
-                    .head()
-                    .await
-                {
-                    Ok(head) => settle::SeenHead::Read(head.map(Box::new)),
-                    Err(_) => settle::SeenHead::NotRead,
+                let log = SlotLog::new(&core.objects, name, delivery.action(), &slot);
+                match tokio::time::timeout(LOOK_MAX, log.head()).await {
+                    Ok(Ok(head)) => settle::SeenHead::Read(head.map(Box::new)),
+                    Ok(Err(_)) | Err(_) => settle::SeenHead::NotRead,
                 }
             }
         }
     };
     let uniqueness = async {
         if connection.is_some() {
-            core.uniqueness(name).await;
+            let _ = tokio::time::timeout(LOOK_MAX, core.uniqueness(name)).await;
         }
     };
     let (kept, gate, head, ()) = futures_util::future::join4(keeping, gate, head, uniqueness).await;
