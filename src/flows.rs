@@ -1,5 +1,6 @@
 //! What the product does, told as stories: one file per function, and what they share.
 
+pub mod backlog;
 pub mod create_work_item;
 pub mod drain;
 pub mod settle;

@@ -1,0 +1,87 @@
+//! What of a connection's alerts is still to be done, for whoever looks. It changes nothing.
+//!
+//! A pending marker stays until the drain has seen that its event is settled, so that counting markers tells too much.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+
+use super::Core;
+use super::create_work_item::event_of;
+use super::settle;
+use crate::domain::name::ConnectionName;
+use crate::domain::timestamp::Timestamp;
+use crate::inbound::common_alert_schema;
+use crate::inbound::webhook::Delivery;
+use crate::stores::objects::StoreFailure;
+use crate::stores::pending::Marker;
+use crate::stores::slots::SlotLog;
+
+/// Markers that are looked into; what is beyond them is taken to wait. A healthy connection has fewer, a sick one has
+/// enough of them to be told so.
+const LOOKED_INTO_MAX: usize = 500;
+
+/// Markers that are looked into at once.
+const AT_ONCE: usize = 8;
+
+/// What of a connection's alerts is still to be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// How many events wait.
+    pub count: usize,
+    /// How many of them are Sev0 or Sev1.
+    pub urgent: usize,
+    /// When the oldest of them came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_received_at: Option<Timestamp>,
+}
+
+/// Looks.
+pub async fn look(core: &Core, connection: &ConnectionName) -> Result<Backlog, StoreFailure> {
+    let markers = core.pending.list(connection).await?;
+    let (looked_into, beyond) = markers.split_at(markers.len().min(LOOKED_INTO_MAX));
+    let mut backlog = Backlog {
+        count: beyond.len(),
+        urgent: beyond.iter().filter(|marker| marker.is_urgent()).count(),
+        oldest_received_at: None,
+    };
+    let waiting: Vec<Option<(bool, Timestamp)>> = futures_util::stream::iter(looked_into)
+        .map(|marker| async move {
+            let received_at = waits_since(core, connection, marker).await?;
+            Ok::<_, StoreFailure>(received_at.map(|at| (marker.is_urgent(), at)))
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    for (is_urgent, at) in waiting.into_iter().flatten() {
+        backlog.count += 1;
+        backlog.urgent += usize::from(is_urgent);
+        let oldest = backlog.oldest_received_at.get_or_insert(at);
+        *oldest = (*oldest).min(at);
+    }
+    Ok(backlog)
+}
+
+/// When the event of a marker came; `None` if nothing is left to do for it.
+async fn waits_since(
+    core: &Core,
+    connection: &ConnectionName,
+    marker: &Marker,
+) -> Result<Option<Timestamp>, StoreFailure> {
+    let Some(received_at) = core.pending.received_at(connection, marker).await? else {
+        return Ok(None);
+    };
+    let Some(entry) = core.journal.read(connection, &marker.event).await? else {
+        return Ok(Some(received_at));
+    };
+    let delivery = Delivery::from_journal(connection.clone(), entry.action, entry.body);
+    let Ok(alert) = common_alert_schema::parse(&delivery) else {
+        return Ok(Some(received_at));
+    };
+    let event = event_of(core, &delivery, &alert);
+    let slot = settle::slot_of(connection, delivery.action(), &event.episode);
+    let head = SlotLog::new(&core.objects, connection, delivery.action(), &slot)
+        .head()
+        .await?;
+    let is_settled = head.is_some_and(|head| head.state.has_settled(&event.id));
+    Ok((!is_settled).then_some(received_at))
+}
