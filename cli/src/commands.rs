@@ -1,0 +1,129 @@
+//! What can be asked of `itsmc`: one file per command.
+
+mod alert;
+mod connection;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use itsm_connector::domain::name::{ActionName, ConnectionName};
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Azure Monitor alerts into ITSM products, once, and back.
+#[derive(Debug, Parser)]
+#[command(
+    name = "itsmc",
+    version,
+    max_term_width = 100,
+    after_help = "Begin with `itsmc up --send-sample`: everything in this terminal, no cloud, no account.\n\n\
+        Exit code: 0 did it, 1 it does not work or is not there, 2 used wrongly."
+)]
+pub(crate) struct Cli {
+    /// Where the desk's data is; `ITSMC_VAULT` and `ITSMC_STATE` win where they are set
+    #[arg(long, global = true, value_name = "DIR", default_value = "./.itsmc")]
+    pub(crate) data: PathBuf,
+    /// One JSON document on standard output in place of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything here: the webhook, its timers, and a simulated ServiceNow
+    Up(up::Up),
+    /// Set up, look at and test connections
+    #[command(subcommand)]
+    Connection(connection::Connection),
+    /// Send alerts by hand
+    #[command(subcommand)]
+    Alert(alert::Alert),
+    /// Show what is pending, held back or given up
+    Status(status::Status),
+}
+
+impl Command {
+    /// What is logged if `RUST_LOG` says nothing: a command tells its own mistakes, a host does not.
+    pub(crate) fn logs(&self) -> &'static str {
+        match self {
+            Self::Up(_) => "warn",
+            Self::Connection(_) | Self::Alert(_) | Self::Status(_) => "off",
+        }
+    }
+}
+
+/// Does it.
+pub(crate) async fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Up(up) => up.run(&cli.data, output).await,
+        Command::Connection(connection) => connection.run(&cli.data, output).await,
+        Command::Alert(alert) => alert.run(&cli.data, output).await,
+        Command::Status(status) => status.run(&cli.data, output).await,
+    }
+}
+
+/// A connection's name on the command line.
+fn connection_name(text: &str) -> Result<ConnectionName, String> {
+    ConnectionName::parse(text).map_err(|expected| format!("expected {expected}"))
+}
+
+/// An action's name on the command line.
+fn action_name(text: &str) -> Result<ActionName, String> {
+    ActionName::parse(text).map_err(|expected| format!("expected {expected}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn look(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(help.contains("itsmc "), "{path} shows no example");
+            command
+                .get_subcommands()
+                .filter(|command| command.get_name() != "help")
+                .for_each(|command| look(command, &path));
+        }
+        look(&Cli::command(), "");
+    }
+
+    #[test]
+    fn the_global_options_stand_anywhere() {
+        let parse = |line: &str| Cli::try_parse_from(line.split(' '));
+        let before = parse("itsmc --json --data d status").unwrap();
+        let after = parse("itsmc status --json --data d").unwrap();
+        assert!(before.json && after.json);
+        assert_eq!(before.data, after.data);
+        for wrong in [
+            "itsmc",
+            "itsmc connection",
+            "itsmc connection test",
+            "itsmc connection test Contoso",
+            "itsmc connection test ../x",
+            "itsmc alert send",
+            "itsmc up --listen localhost:7071",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

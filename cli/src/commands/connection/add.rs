@@ -1,0 +1,229 @@
+//! `itsmc connection add`: a definition is built or read, checked, proved by a login where the grant needs one, and only
+//! then stored.
+
+mod draft;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use itsm_connector::domain::connection::{Connection, Grant};
+use itsm_connector::domain::name::ConnectionName;
+use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::token::TokenSet;
+use itsm_connector::stores::connections::{SECRET_PREFIX, TOKENS_PREFIX};
+use serde_json::json;
+
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{GOOD, Output};
+use crate::{login, prompt};
+use draft::Draft;
+
+/// Set up a connection to an ITSM instance.
+///
+/// What is not given is asked for when somebody is there; secrets are not shown. The password of the grant `password`
+/// is put into one token request and stored nowhere. Nothing is stored if the definition has a mistake or the login
+/// fails.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples: client credentials (recommended); a user's login from a script\n\n  \
+        itsmc connection add contoso --server-url https://contoso.service-now.com --client-id ID\n  \
+        printf '%s\\n' \"$SECRET\" \"$PASSWORD\" | itsmc connection add contoso --file contoso.json \\\n    \
+        --username svc-monitor --client-secret-stdin --password-stdin"
+)]
+pub(crate) struct Add {
+    /// The connection's name: lower-case letters and digits, with single hyphens between
+    name: Option<String>,
+    /// A definition to begin with (`itsmc connection schema` describes it); `-` is standard input
+    #[arg(long, value_name = "DEFINITION")]
+    file: Option<PathBuf>,
+    /// servicenow, system_center_service_manager, provance or cherwell
+    #[arg(long, value_name = "PRODUCT")]
+    partner_type: Option<String>,
+    /// The instance's address
+    #[arg(long, value_name = "URL")]
+    server_url: Option<String>,
+    /// The OAuth client's id
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The integration user; with it the grant is `password`
+    #[arg(long, value_name = "USER")]
+    username: Option<String>,
+    /// client_credentials or password, where the user does not say it
+    #[arg(long)]
+    grant: Option<String>,
+    /// Read the client secret from standard input, one line
+    #[arg(long)]
+    client_secret_stdin: bool,
+    /// Read the user's password from standard input, one line, after the client secret
+    #[arg(long)]
+    password_stdin: bool,
+    /// Overwrite a connection of the same name
+    #[arg(long)]
+    replace: bool,
+    /// Do not test it afterwards
+    #[arg(long)]
+    no_test: bool,
+}
+
+/// Secrets that were piped in.
+#[derive(Debug, Default)]
+struct Piped {
+    client_secret: Option<Secret>,
+    password: Option<Secret>,
+}
+
+impl Add {
+    /// Adds it.
+    pub(crate) async fn run(&self, data: &Path, output: &Output) -> Result<(), Failure> {
+        let desk = Desk::open(data)?;
+        let from_stdin = self.file.as_deref() == Some(Path::new("-"));
+        if from_stdin && (self.client_secret_stdin || self.password_stdin) {
+            return Err(Failure::wrong_usage(
+                "standard input holds the definition, so that it holds no secret",
+                "name the definition's file, and pipe only the secrets in",
+            ));
+        }
+        let mut draft = Draft::begin(self)?;
+        let piped = self.piped()?;
+        if let Some(secret) = &piped.client_secret {
+            draft.set("client_secret", secret.expose());
+        }
+        self.refuse_to_overwrite(&desk, draft.name()).await?;
+        if prompt::somebody_is_there() && !from_stdin {
+            draft.ask_for_the_rest(output)?;
+            self.refuse_to_overwrite(&desk, draft.name()).await?;
+        }
+        let (connection, text) = draft.finish(desk.allowed())?;
+        self.refuse_to_overwrite(&desk, Some(&connection.name))
+            .await?;
+
+        let tokens = self
+            .login(&desk, &connection, piped.password, output)
+            .await?;
+        store(&desk, &connection.name, &text, tokens.as_ref()).await?;
+        self.finish(&desk, &connection, output).await
+    }
+
+    fn piped(&self) -> Result<Piped, Failure> {
+        let wanted = [
+            (self.client_secret_stdin, "client secret"),
+            (self.password_stdin, "password"),
+        ];
+        let names: Vec<&str> = wanted
+            .iter()
+            .filter_map(|(is_wanted, name)| is_wanted.then_some(*name))
+            .collect();
+        let mut secrets = prompt::piped_secrets(&names)?.into_iter();
+        Ok(Piped {
+            client_secret: self.client_secret_stdin.then(|| secrets.next()).flatten(),
+            password: self.password_stdin.then(|| secrets.next()).flatten(),
+        })
+    }
+
+    async fn refuse_to_overwrite(
+        &self,
+        desk: &Desk,
+        name: Option<&ConnectionName>,
+    ) -> Result<(), Failure> {
+        let Some(name) = name.filter(|_| !self.replace) else {
+            return Ok(());
+        };
+        match desk.vault().get(&format!("{SECRET_PREFIX}{name}")).await? {
+            None => Ok(()),
+            Some(_) => Err(Failure::wrong_usage(
+                format!(
+                    "there is a connection `{name}` in `{}` already",
+                    desk.vault_place()
+                ),
+                "`--replace` overwrites it; `itsmc connection show` shows it",
+            )),
+        }
+    }
+
+    /// The tokens that the grant `password` needs, by one login.
+    async fn login(
+        &self,
+        desk: &Desk,
+        connection: &Connection,
+        piped: Option<Secret>,
+        output: &Output,
+    ) -> Result<Option<TokenSet>, Failure> {
+        let user = match (connection.grant, &connection.username) {
+            (Grant::Password, Some(user)) => user,
+            _ if piped.is_some() => {
+                return Err(Failure::wrong_usage(
+                    "the grant `client_credentials` uses no password",
+                    "name the integration user by `--username`, or leave `--password-stdin` out",
+                ));
+            }
+            _ => return Ok(None),
+        };
+        let password = match piped {
+            Some(password) => password,
+            None if prompt::somebody_is_there() => {
+                prompt::ask_hidden(&format!("Password of {user}"))?
+            }
+            None => {
+                return Err(Failure::wrong_usage(
+                    format!("password: found nothing, expected the password of `{user}`"),
+                    "`--password-stdin` reads it from a pipe; it is used for one login and stored nowhere",
+                ));
+            }
+        };
+        output.progress(format!("logging in to {}", connection.server));
+        let tokens = login::by_password(connection, &password, desk.allowed()).await;
+        output.settle();
+        let tokens = tokens?;
+        if tokens.refresh.is_none() {
+            output.warning(
+                "the issuer gave no refresh token: the connection works for minutes only",
+                "give the client's application registry a refresh token life span, then add it again with `--replace`",
+            );
+        }
+        Ok(Some(tokens))
+    }
+
+    async fn finish(
+        &self,
+        desk: &Desk,
+        connection: &Connection,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let name = &connection.name;
+        if !output.is_json() {
+            output.line(format!("{GOOD}added{GOOD:#} the connection `{name}`"));
+        }
+        if self.no_test {
+            if output.is_json() {
+                output.document(&json!({ "connection": name }));
+            }
+            return Ok(());
+        }
+        let tested = super::test::test(desk, name, false, output).await;
+        if tested.is_err() {
+            output.words(format!(
+                "the connection `{name}` is stored; `itsmc connection test {name}` tests it again"
+            ));
+        }
+        tested
+    }
+}
+
+/// The tokens first: a connection is never seen without them. Tokens of an earlier login go.
+async fn store(
+    desk: &Desk,
+    name: &ConnectionName,
+    text: &Secret,
+    tokens: Option<&TokenSet>,
+) -> Result<(), Failure> {
+    crate::files::make_folder(desk.folder())?;
+    let vault = desk.vault();
+    let tokens_name = format!("{TOKENS_PREFIX}{name}");
+    match tokens {
+        Some(tokens) => vault.set(&tokens_name, &tokens.to_vault_text()).await?,
+        None => vault.remove(&tokens_name).await?,
+    }
+    vault.set(&format!("{SECRET_PREFIX}{name}"), text).await?;
+    Ok(())
+}

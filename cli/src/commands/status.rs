@@ -1,0 +1,186 @@
+//! `itsmc status`: what is pending, held back or given up, per connection.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::Args;
+use itsm_connector::domain::gate::{Gate, Passage};
+use itsm_connector::domain::name::ConnectionName;
+use itsm_connector::domain::timestamp::Timestamp;
+use itsm_connector::domain::work_item::Uniqueness;
+use itsm_connector::flows::Core;
+use itsm_connector::flows::backlog::{self, Backlog};
+use itsm_connector::stores::connections::SECRET_PREFIX;
+use itsm_connector::stores::objects::StoreFailure;
+use serde::Serialize;
+
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::output::{Output, hint_line};
+use crate::spans;
+
+/// Folders of the state that have one folder per connection.
+const FOLDERS: [&str; 4] = ["pending", "dead", "quarantine", "gates"];
+
+/// Show what is pending, held back or given up.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n\n  itsmc status --json")]
+pub(crate) struct Status {}
+
+#[derive(Serialize)]
+struct Report {
+    name: ConnectionName,
+    in_vault: bool,
+    pending: Backlog,
+    gate: GateReport,
+    dead_letters: usize,
+    quarantined: usize,
+    uniqueness: Uniqueness,
+}
+
+#[derive(Serialize)]
+struct GateReport {
+    /// `open`, `closed`, or `probing`: one call goes through to find out.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
+}
+
+impl Status {
+    /// Shows it.
+    pub(crate) async fn run(&self, data: &Path, output: &Output) -> Result<(), Failure> {
+        let desk = Desk::open(data)?;
+        desk.existing_state()?;
+        let core = desk.core()?;
+        let in_vault: BTreeSet<ConnectionName> = named(&desk.vault().list(SECRET_PREFIX).await?);
+        let mut names = in_vault.clone();
+        for folder in FOLDERS {
+            names.extend(named(&core.objects.folders(folder).await?));
+        }
+        let now = core.clock.now();
+        let mut reports = Vec::new();
+        for name in names {
+            let is_there = in_vault.contains(&name);
+            reports.push(report(&core, name, is_there, now).await?);
+        }
+        if output.is_json() {
+            output.document(&serde_json::json!({ "connections": reports }));
+        } else {
+            tell(&reports, now, output);
+        }
+        Ok(())
+    }
+}
+
+/// The connections among names of secrets or folders.
+fn named(names: &[String]) -> BTreeSet<ConnectionName> {
+    names
+        .iter()
+        .map(|name| name.strip_prefix(SECRET_PREFIX).unwrap_or(name))
+        .filter_map(|name| ConnectionName::parse(name).ok())
+        .collect()
+}
+
+async fn report(
+    core: &Core,
+    name: ConnectionName,
+    in_vault: bool,
+    now: Timestamp,
+) -> Result<Report, StoreFailure> {
+    let gate = core.gates.read(&name).await?.gate;
+    Ok(Report {
+        pending: backlog::look(core, &name).await?,
+        gate: gate_report(&gate, now),
+        dead_letters: core.dead.list(&name).await?.len(),
+        quarantined: core.quarantine.count(&name).await?,
+        uniqueness: core.facts.read(&name).await?.uniqueness,
+        in_vault,
+        name,
+    })
+}
+
+fn gate_report(gate: &Gate, now: Timestamp) -> GateReport {
+    let (state, until) = match gate.passage(now) {
+        Passage::Open => ("open", None),
+        Passage::Probe => ("probing", None),
+        Passage::ClosedUntil(until) => ("closed", Some(until)),
+    };
+    GateReport {
+        state,
+        until,
+        because: gate.because.as_ref().map(ToString::to_string),
+        hint: gate.because.as_ref().map(|failure| failure.hint()),
+    }
+}
+
+fn tell(reports: &[Report], now: Timestamp, output: &Output) {
+    if reports.is_empty() {
+        output.words("no connections and no alerts yet");
+        output.words(hint_line("`itsmc connection add` makes a connection"));
+        return;
+    }
+    let rows: Vec<Vec<String>> = reports.iter().map(|report| row(report, now)).collect();
+    output.table(
+        &[
+            "CONNECTION",
+            "PENDING",
+            "OLDEST",
+            "URGENT",
+            "GATE",
+            "DEAD",
+            "QUARANTINE",
+            "UNIQUENESS",
+        ],
+        &rows,
+    );
+    for report in reports {
+        if let (Some(because), Some(hint)) = (&report.gate.because, report.gate.hint) {
+            let until = report.gate.until.map_or_else(
+                || "until one call has gone through".to_owned(),
+                |at| format!("until {at}"),
+            );
+            output.line(format!(
+                "\n{}: closed {until} because {because}",
+                report.name
+            ));
+            output.line(hint_line(hint));
+        }
+        if !report.in_vault {
+            output.line(format!(
+                "\n{}: the vault has no connection of this name",
+                report.name
+            ));
+            output.line(hint_line(
+                "add it by `itsmc connection add`; after a day its alerts become dead letters",
+            ));
+        }
+    }
+}
+
+fn row(report: &Report, now: Timestamp) -> Vec<String> {
+    let waiting = &report.pending;
+    let gate = match report.gate.until {
+        Some(until) => format!("closed for {}", spans::short(until.since(now))),
+        None => report.gate.state.to_owned(),
+    };
+    let uniqueness = match report.uniqueness {
+        Uniqueness::Enforced => "enforced",
+        Uniqueness::BestEffort => "best effort",
+    };
+    vec![
+        report.name.to_string(),
+        waiting.count.to_string(),
+        waiting
+            .oldest_received_at
+            .map_or_else(|| "-".to_owned(), |at| spans::short(now.since(at))),
+        waiting.urgent.to_string(),
+        gate,
+        report.dead_letters.to_string(),
+        report.quarantined.to_string(),
+        uniqueness.to_owned(),
+    ]
+}
