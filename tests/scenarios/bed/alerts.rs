@@ -1,0 +1,50 @@
+//! Alerts as Azure Monitor sends them: the captured ones, and small changes of them.
+
+use serde_json::Value;
+
+/// A body of the Common Alert Schema.
+#[derive(Debug, Clone)]
+pub(crate) struct Alert(Value);
+
+impl Alert {
+    /// A captured one, by the name of its file.
+    #[expect(clippy::disallowed_methods, reason = "the bed owns the fixtures")]
+    pub(crate) fn captured(name: &str) -> Self {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/common_alert_schema"
+        );
+        let text = std::fs::read(format!("{folder}/{name}.json")).unwrap();
+        Self(serde_json::from_slice(&text).unwrap())
+    }
+
+    /// The same alert from another instance.
+    #[must_use]
+    pub(crate) fn number(self, n: u32) -> Self {
+        let id = format!("/subscriptions/1/providers/Microsoft.AlertsManagement/alerts/{n}");
+        self.with("alertId", id)
+    }
+
+    /// The same alert with another value among its essentials.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0["data"]["essentials"][name] = value.into();
+        self
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl From<&str> for Alert {
+    fn from(name: &str) -> Self {
+        Self::captured(name)
+    }
+}
+
+impl From<&Alert> for Alert {
+    fn from(alert: &Alert) -> Self {
+        alert.clone()
+    }
+}

@@ -1,0 +1,134 @@
+//! How a bed is made.
+
+use std::sync::Arc;
+
+use itsm_connector::adapters::file_vault::FileVault;
+use itsm_connector::adapters::state_store;
+use itsm_connector::domain::network::AllowedHosts;
+use itsm_connector::domain::webhook_auth::WebhookAuth;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use simulators::fault::FaultRule;
+use simulators::servicenow::Config;
+
+use super::fates::Fates;
+use super::instance::Instance;
+use super::{CONNECTION, TestBed};
+
+/// A bed in the making.
+pub(crate) struct Builder {
+    config: Config,
+    faults: Vec<FaultRule>,
+    definition: Value,
+    auth: WebhookAuth,
+    keeps_state_in_a_folder: bool,
+    keys_are_unique: bool,
+    hurry: u32,
+}
+
+impl Builder {
+    pub(super) fn new(config: Config) -> Self {
+        let client = config.clients[0].clone();
+        Self {
+            config,
+            faults: Vec::new(),
+            definition: json!({
+                "name": CONNECTION,
+                "partner_type": "servicenow",
+                "client_id": client.client_id,
+                "client_secret": client.client_secret,
+                "actions": { "default": { "work_item_type": "incident" } },
+            }),
+            auth: WebhookAuth::Open,
+            keeps_state_in_a_folder: false,
+            keys_are_unique: false,
+            hurry: 1,
+        }
+    }
+
+    /// Something goes wrong in the instance.
+    #[must_use]
+    pub(crate) fn fault(mut self, rule: FaultRule) -> Self {
+        self.faults.push(rule);
+        self
+    }
+
+    /// Another value in the connection's definition.
+    #[must_use]
+    pub(crate) fn defined(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.definition[name] = value.into();
+        self
+    }
+
+    /// Another value in an action of the connection's definition.
+    #[must_use]
+    pub(crate) fn action(mut self, action: &str, name: &str, value: impl Into<Value>) -> Self {
+        self.definition["actions"][action][name] = value.into();
+        self
+    }
+
+    /// Only who shows this key may deliver.
+    #[must_use]
+    pub(crate) fn key(mut self, key: &str) -> Self {
+        self.auth = WebhookAuth::Keys(vec![Sha256::digest(key.as_bytes()).into()]);
+        self
+    }
+
+    /// State that is on disk before it counts, in place of memory.
+    #[must_use]
+    pub(crate) fn state_in_a_folder(mut self) -> Self {
+        self.keeps_state_in_a_folder = true;
+        self
+    }
+
+    /// It was seen before that the instance refuses a second record with the same key.
+    #[must_use]
+    pub(crate) fn keys_are_unique(mut self, keys_are_unique: bool) -> Self {
+        self.keys_are_unique = keys_are_unique;
+        self
+    }
+
+    /// Calls to the product may take a twentieth of the usual time, so that a slow one costs the story little.
+    #[must_use]
+    pub(crate) fn in_a_hurry(mut self) -> Self {
+        self.hurry = 20;
+        self
+    }
+
+    pub(crate) async fn start(mut self) -> TestBed {
+        let servicenow = Instance::start(self.config).await;
+        self.definition["server_url"] = servicenow.url().into();
+        let folder = tempfile::tempdir().unwrap();
+        let fates = Arc::new(Fates::default());
+        let allowed = AllowedHosts::default().with(&servicenow.address());
+        let store = if self.keeps_state_in_a_folder {
+            state_store::folder(&folder.path().join("state")).unwrap()
+        } else {
+            state_store::memory()
+        };
+        let mut bed = TestBed {
+            servicenow,
+            allowed,
+            dice: Arc::default(),
+            store,
+            vault: Arc::new(FileVault::new(folder.path().join("vault"))),
+            hurry: self.hurry,
+            clock: Arc::default(),
+            fates,
+            auth: self.auth,
+            definition: self.definition,
+            process: None,
+            _folder: folder,
+            ends: Default::default(),
+        };
+        bed.restart();
+        bed.defines(|_| {}).await;
+        if self.keys_are_unique {
+            bed.remembers_that_keys_are_unique().await;
+        }
+        for rule in self.faults {
+            bed.servicenow.fault(rule);
+        }
+        bed
+    }
+}

@@ -1,0 +1,57 @@
+//! A clock that goes with the machine's and can be moved ahead, and dice that a seed decides.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use itsm_connector::adapters::clock::SystemClock;
+use itsm_connector::domain::timestamp::Timestamp;
+use itsm_connector::ports::{Clock, Entropy};
+
+/// The machine's clock and what was passed over.
+#[derive(Debug, Default)]
+pub(crate) struct MovableClock {
+    machine: SystemClock,
+    ahead_ms: AtomicU64,
+}
+
+impl MovableClock {
+    pub(crate) fn pass(&self, span: Duration) {
+        let ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        self.ahead_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    fn ahead(&self) -> Duration {
+        Duration::from_millis(self.ahead_ms.load(Ordering::SeqCst))
+    }
+}
+
+#[async_trait]
+impl Clock for MovableClock {
+    fn now(&self) -> Timestamp {
+        self.machine.now().plus(self.ahead())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.machine.monotonic() + self.ahead()
+    }
+
+    /// Only a host's timer sleeps, and here the story says when the drain runs.
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
+/// SplitMix64: the same dice in each run.
+#[derive(Debug, Default)]
+pub(crate) struct Dice(AtomicU64);
+
+impl Entropy for Dice {
+    fn dice(&self) -> u64 {
+        const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+        let mut z = self.0.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}

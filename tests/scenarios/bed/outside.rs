@@ -1,0 +1,213 @@
+//! Store, vault and transport as the bed gives them to the connector: the real ones, once their fate has been asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use futures_util::stream::{BoxStream, StreamExt as _};
+use itsm_connector::adapters::http::HttpTransport;
+use itsm_connector::domain::failure::{CallFailure, Effect, Kind};
+use itsm_connector::domain::secret::Secret;
+use itsm_connector::ports::{Transport, TransportFailure, TransportTrouble, Vault};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as Stored,
+};
+
+use super::fates::{Failed, Fates, Service, Step};
+
+/// The state store.
+#[derive(Debug, Clone)]
+pub(crate) struct FatedStore {
+    pub(crate) inner: Arc<dyn ObjectStore>,
+    pub(crate) fates: Arc<Fates>,
+}
+
+impl std::fmt::Display for FatedStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.inner)
+    }
+}
+
+fn step(operation: &'static str, path: Option<&Path>) -> Step {
+    Step {
+        service: Service::Store,
+        operation,
+        path: path.map(Path::to_string).unwrap_or_default(),
+    }
+}
+
+fn out_of_order() -> object_store::Error {
+    object_store::Error::Generic {
+        store: "fated",
+        source: "the story put this failure in".into(),
+    }
+}
+
+fn flat<T>(answer: Result<Stored<T>, Failed>) -> Stored<T> {
+    answer.unwrap_or_else(|_| Err(out_of_order()))
+}
+
+#[async_trait]
+impl ObjectStore for FatedStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Stored<PutResult> {
+        let put = self.inner.put_opts(location, payload, options);
+        flat(
+            self.fates
+                .carry_out(step("create", Some(location)), put)
+                .await,
+        )
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Stored<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Stored<GetResult> {
+        let get = self.inner.get_opts(location, options);
+        flat(self.fates.carry_out(step("get", Some(location)), get).await)
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Stored<Path>>,
+    ) -> BoxStream<'static, Stored<Path>> {
+        let this = self.clone();
+        locations
+            .then(move |location| {
+                let this = this.clone();
+                async move {
+                    let location = location?;
+                    let one = futures_util::stream::iter([Ok(location.clone())]).boxed();
+                    let delete = this.inner.delete_stream(one).try_collect::<Vec<Path>>();
+                    flat(
+                        this.fates
+                            .carry_out(step("delete", Some(&location)), delete)
+                            .await,
+                    )?;
+                    Ok(location)
+                }
+            })
+            .boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Stored<ObjectMeta>> {
+        let (this, step) = (self.clone(), step("list", prefix));
+        let listing = self.inner.list(prefix);
+        futures_util::stream::once(async move {
+            match this.fates.carry_out(step, async { listing }).await {
+                Ok(listing) => listing,
+                Err(_) => futures_util::stream::iter([Err(out_of_order())]).boxed(),
+            }
+        })
+        .flatten()
+        .boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Stored<ListResult> {
+        let list = self.inner.list_with_delimiter(prefix);
+        flat(self.fates.carry_out(step("list", prefix), list).await)
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Stored<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// The vault.
+pub(crate) struct FatedVault {
+    pub(crate) inner: Arc<dyn Vault>,
+    pub(crate) fates: Arc<Fates>,
+}
+
+impl FatedVault {
+    async fn ask<T: Send>(
+        &self,
+        operation: &'static str,
+        name: &str,
+        call: impl Future<Output = Result<T, CallFailure>> + Send,
+    ) -> Result<T, CallFailure> {
+        let step = Step {
+            service: Service::Vault,
+            operation,
+            path: name.to_owned(),
+        };
+        self.fates.carry_out(step, call).await.unwrap_or_else(|_| {
+            let (effect, kind) = (Effect::NotSent, Kind::Unavailable);
+            Err(CallFailure::new(
+                "the vault",
+                operation,
+                effect,
+                kind,
+                "put in by the story",
+            ))
+        })
+    }
+}
+
+#[async_trait]
+impl Vault for FatedVault {
+    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+        self.ask("get", name, self.inner.get(name)).await
+    }
+
+    async fn set(&self, name: &str, value: &Secret) -> Result<(), CallFailure> {
+        self.ask("set", name, self.inner.set(name, value)).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, CallFailure> {
+        self.ask("list", prefix, self.inner.list(prefix)).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), CallFailure> {
+        self.ask("remove", name, self.inner.remove(name)).await
+    }
+}
+
+/// The way to the product. In a hurry, calls may take a fraction of the time that they are given.
+pub(crate) struct FatedTransport {
+    pub(crate) inner: HttpTransport,
+    pub(crate) fates: Arc<Fates>,
+    pub(crate) hurry: u32,
+}
+
+#[async_trait]
+impl Transport for FatedTransport {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        within: Duration,
+    ) -> Result<http::Response<Bytes>, TransportFailure> {
+        let step = Step {
+            service: Service::Product,
+            operation: match request.method().as_str() {
+                "POST" => "post",
+                "PATCH" => "patch",
+                _ => "get",
+            },
+            path: request.uri().path().to_owned(),
+        };
+        let send = self.inner.send(request, within / self.hurry);
+        self.fates
+            .carry_out(step, send)
+            .await
+            .unwrap_or_else(|failed| {
+                Err(match failed {
+                    Failed::Before => TransportFailure::NotSent(TransportTrouble::Unreachable),
+                    Failed::After => TransportFailure::Unknown(TransportTrouble::Broken),
+                })
+            })
+    }
+}

@@ -1,0 +1,83 @@
+//! What a person does: writes the definition, logs in, tests the connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use itsm_connector::adapters::oauth::{By, TokenEndpoint};
+use itsm_connector::domain::connection::Connection;
+use itsm_connector::domain::name::ConnectionName;
+use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::token::TokenSet;
+use itsm_connector::domain::work_item::Uniqueness;
+use itsm_connector::ports::Clock;
+use itsm_connector::stores::connections::Lookup;
+use itsm_connector::stores::facts::ProductFacts;
+use serde_json::Value;
+
+use super::{CONNECTION, MovableClock, TestBed};
+
+impl TestBed {
+    pub(crate) async fn connection(&self) -> Arc<Connection> {
+        let name = ConnectionName::parse(CONNECTION).unwrap();
+        match self.core().connections.look_up(&name).await {
+            Lookup::Found(connection) => connection,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Writes the definition of the connection into the vault, as it is or changed.
+    pub(crate) async fn defines(&self, change: impl FnOnce(&mut Value)) {
+        let mut definition = self.definition.clone();
+        change(&mut definition);
+        let (name, text) = (
+            format!("itsm-connection-{CONNECTION}"),
+            definition.to_string(),
+        );
+        self.vault.set(&name, &Secret::new(text)).await.unwrap();
+    }
+
+    /// What `itsmc connection login` does: a password becomes tokens, which the vault keeps.
+    pub(crate) async fn log_in(&self, username: &str, password: &str) {
+        let connection = self.connection().await;
+        let clock: Arc<dyn Clock> = Arc::<MovableClock>::clone(&self.clock);
+        let transport = self.another_transport();
+        let endpoint = TokenEndpoint::new(transport, clock, &connection, "/oauth_token.do");
+        let password = &Secret::from(password);
+        let by = By::Password { username, password };
+        let issued = endpoint.obtain(by, Duration::from_secs(5)).await.unwrap();
+        let tokens = TokenSet {
+            access: Some(issued.access),
+            refresh: issued.refresh,
+            refresh_expires_at: None,
+            logged_in_at: self.clock.now(),
+        };
+        let name = format!("itsm-tokens-{CONNECTION}");
+        self.vault
+            .set(&name, &tokens.to_vault_text())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn secret(&self, name: &str) -> String {
+        let secret = self.vault.get(name).await.unwrap();
+        secret
+            .map(|secret| secret.expose().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// What `itsmc connection test --write` does when it has seen a second record with the same key refused.
+    pub(crate) async fn remembers_that_keys_are_unique(&self) {
+        let (core, facts) = (
+            self.core(),
+            ProductFacts {
+                uniqueness: Uniqueness::Enforced,
+            },
+        );
+        let name = ConnectionName::parse(CONNECTION).unwrap();
+        let remembered = core
+            .facts
+            .remember(&name, &facts, "the bed", core.clock.now());
+        remembered.await.unwrap();
+        core.forget_uniqueness(&name);
+    }
+}

@@ -1,0 +1,50 @@
+//! What the state store holds.
+
+use futures_util::TryStreamExt as _;
+use itsm_connector::domain::name::ConnectionName;
+use object_store::ObjectStoreExt as _;
+
+use super::{CONNECTION, TestBed};
+
+impl TestBed {
+    /// The names of all objects below a folder of the state.
+    pub(crate) async fn objects(&self, folder: &str) -> Vec<String> {
+        let prefix = object_store::path::Path::from(folder);
+        let listing = self.store.list(Some(&prefix));
+        let entries: Result<Vec<_>, _> = listing
+            .map_ok(|entry| entry.location.to_string())
+            .try_collect()
+            .await;
+        entries.unwrap_or_default()
+    }
+
+    /// The text of an object of the state.
+    pub(crate) async fn object(&self, name: &str) -> String {
+        let found = self.store.get(&name.into()).await.unwrap();
+        String::from_utf8_lossy(&found.bytes().await.unwrap()).into_owned()
+    }
+
+    pub(crate) async fn pending(&self) -> usize {
+        self.objects("pending").await.len()
+    }
+
+    pub(crate) async fn pending_of(&self, connection: &str) -> usize {
+        self.objects(&format!("pending/{connection}")).await.len()
+    }
+
+    /// How many bodies are in quarantine.
+    pub(crate) async fn quarantined(&self) -> usize {
+        self.objects("quarantine").await.len()
+    }
+
+    /// The dead letters, as a person reads them.
+    pub(crate) async fn dead_letters(&self) -> Vec<String> {
+        let name = ConnectionName::parse(CONNECTION).unwrap();
+        let mut letters = Vec::new();
+        for event in self.core().dead.list(&name).await.unwrap() {
+            let letter = self.core().dead.read(&name, &event).await.unwrap().unwrap();
+            letters.push(format!("{}\n  hint: {}", letter.reason, letter.hint));
+        }
+        letters
+    }
+}

@@ -1,0 +1,20 @@
+//! Stories of the connector, told over real HTTP: each test is a fact, in the words of who would miss it. The plumbing is
+//! in [`bed`]; a file per story.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a story fails by panicking, and most of the plumbing is in plain functions"
+)]
+
+mod bed;
+
+mod alert_becomes_work_item;
+mod alert_delivered_again;
+mod bad_bodies;
+mod bad_requests;
+mod connection_is_missing;
+mod fault_of_our_own;
+mod killed_between_steps;
+mod product_misbehaves;
+mod reply_was_lost;
+mod store_fails;
