@@ -108,15 +108,16 @@ impl ServiceNow {
         token: &Secret,
         within: Duration,
     ) -> Result<Answered, CallFailure> {
-        let failed = |detail| {
-            CallFailure::new(
-                "ServiceNow",
-                operation,
-                Effect::NotSent,
-                Kind::Invalid,
-                detail,
-            )
-        };
+        let not_sent =
+            |kind, detail| CallFailure::new("ServiceNow", operation, Effect::NotSent, kind, detail);
+        let failed = |detail| not_sent(Kind::Invalid, detail);
+        // The token may have taken all the time there was; what is sent now would be sent past the claim (rule R10).
+        if within.is_zero() {
+            return Err(not_sent(
+                Kind::TimedOut,
+                "no time was left to send it after the token had come",
+            ));
+        }
         let mut url = self.connection.server.join(&request.path());
         url.query_pairs_mut().extend_pairs(request.query()).finish();
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
@@ -160,8 +161,11 @@ impl ServiceNow {
                 let seen = wire::one(&body, OPERATION, &self.connection)?;
                 if seen.is_ours(&item.correlation) {
                     Ok(seen.item)
-                } else {
+                } else if seen.item.id == item.key.as_str() {
                     Err(refused)
+                } else {
+                    // About another record: it proves nothing about ours.
+                    Err(wire::foreign(OPERATION))
                 }
             }
             Ok(Answered::NoRecord) => Err(refused),

@@ -295,6 +295,26 @@ async fn a_refused_duplicate_is_adopted_if_it_is_ours() {
         Effect::Unknown,
         "it may have been refused because it is there"
     );
+    let of_another = r#"{"result":{"sys_id":"00000000000000000000000000000001","number":"INC0099999","correlation_id":"of-another","state":"1"}}"#;
+    let spoilt = create(vec![Ok(refused()), Ok(json(200, of_another))])
+        .await
+        .unwrap_err();
+    assert_eq!(
+        spoilt.effect,
+        Effect::Unknown,
+        "an answer about another record says nothing about ours"
+    );
+}
+
+#[tokio::test]
+async fn what_is_left_without_time_by_its_token_is_not_sent() {
+    let (client, script) = client(vec![]);
+    let failure = client.create(&item(), Duration::ZERO).await.unwrap_err();
+    assert_eq!(
+        (failure.effect, failure.kind),
+        (Effect::NotSent, Kind::TimedOut)
+    );
+    assert_eq!(*script.asked.lock().unwrap(), ["POST /oauth_token.do"]);
 }
 
 #[tokio::test]
