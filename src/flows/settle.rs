@@ -120,6 +120,8 @@ impl<'a> Run<'a> {
         };
         let event = &self.case.event;
         let mut input = Input::Event(event);
+        // Whoever tried and did not finish may have left a dead letter without burying the slot.
+        let mut picked_up = head.as_ref().is_some_and(is_unfinished);
         for _ in 0..STEPS_MAX {
             let before = head
                 .as_ref()
@@ -129,6 +131,8 @@ impl<'a> Run<'a> {
                 slot::next(&before, self.core.clock.now(), &self.rules, input.clone());
             if let Effect::Rest(Rest::Dead(reason)) = &effect {
                 self.keep_dead_letter(reason).await?;
+            } else if picked_up && after.has_settled(&event.id) && !is_buried(&after) {
+                self.take_dead_letter_back().await?;
             }
             if after != before {
                 let writer = self.core.writer_id();
@@ -140,13 +144,13 @@ impl<'a> Run<'a> {
                 {
                     Append::Won(won) => head = Some(won),
                     Append::Lost(theirs) => {
-                        head = Some(theirs);
-                        if let Effect::Rest(Rest::Dead(_)) = &effect {
-                            self.core
-                                .dead
-                                .remove(&self.case.connection.name, &event.id)
-                                .await?;
+                        if matches!(&effect, Effect::Rest(Rest::Dead(_)))
+                            && !is_buried(&theirs.state)
+                        {
+                            self.take_dead_letter_back().await?;
                         }
+                        picked_up |= is_unfinished(&theirs);
+                        head = Some(theirs);
                         input = self.after_a_lost_race(input).await?;
                         continue;
                     }
@@ -201,6 +205,11 @@ impl<'a> Run<'a> {
             .dead
             .keep(&self.case.connection.name, &self.case.event.id, &letter)
             .await
+    }
+
+    async fn take_dead_letter_back(&self) -> Result<(), StoreFailure> {
+        let (name, event) = (&self.case.connection.name, &self.case.event.id);
+        self.core.dead.remove(name, event).await
     }
 
     /// Does the one thing that the machine asks for; `None` if there is no time left to start it.
@@ -342,6 +351,19 @@ impl<'a> Run<'a> {
         }
         result
     }
+}
+
+/// True if somebody has tried: they have the slot to themselves, had and did not come back, or failed.
+fn is_unfinished(head: &Head<Slot>) -> bool {
+    let has_claim = matches!(
+        head.state.phase,
+        Phase::Creating { .. } | Phase::Writing { .. }
+    );
+    has_claim || head.state.last_failure.is_some()
+}
+
+fn is_buried(slot: &Slot) -> bool {
+    matches!(slot.phase, Phase::Dead { .. })
 }
 
 /// The client could not even be built: the answer to whatever was asked for.
