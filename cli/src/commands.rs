@@ -13,6 +13,9 @@ use itsm_connector::domain::name::{ActionName, ConnectionName};
 use crate::failure::Failure;
 use crate::output::Output;
 
+/// Where the options of every command stand in their help.
+const GLOBAL: &str = "Options of every command";
+
 /// Azure Monitor alerts into ITSM products, once, and back.
 #[derive(Debug, Parser)]
 #[command(
@@ -24,28 +27,24 @@ use crate::output::Output;
 )]
 pub(crate) struct Cli {
     /// Where the desk's data is; `ITSMC_VAULT` and `ITSMC_STATE` win where they are set
-    #[arg(long, global = true, value_name = "DIR", default_value = "./.itsmc")]
+    #[arg(long, global = true, value_name = "DIR", default_value = "./.itsmc", help_heading = GLOBAL)]
     pub(crate) data: PathBuf,
     /// One JSON document on standard output in place of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
     /// What to do
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// What to do. Each says of itself what it is for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run everything here: the webhook, its timers, and a simulated ServiceNow
     Up(up::Up),
-    /// Set up, look at and test connections
     #[command(subcommand)]
     Connection(connection::Connection),
-    /// Send alerts by hand
     #[command(subcommand)]
     Alert(alert::Alert),
-    /// Show what is pending, held back or given up
     Status(status::Status),
 }
 

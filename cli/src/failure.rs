@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use itsm_connector::adapters::state_store::NotOpened;
-use itsm_connector::domain::definition::problem::Problems;
+use itsm_connector::domain::definition::problem::{Problem, Problems};
 use itsm_connector::domain::failure::CallFailure;
 use itsm_connector::settings::SettingsError;
 use itsm_connector::stores::objects::StoreFailure;
@@ -71,6 +71,7 @@ impl Failure {
     }
 
     /// The same with another thing to do.
+    #[must_use]
     pub(crate) fn with_hint(mut self, hint: &str) -> Self {
         for trouble in &mut self.troubles {
             hint.clone_into(&mut trouble.hint);
@@ -114,22 +115,26 @@ impl From<NotOpened> for Failure {
 
 impl From<&Problems> for Failure {
     fn from(problems: &Problems) -> Self {
-        let troubles = problems.iter().map(|problem| {
-            let place = match problem.path.as_str() {
-                "" => "the definition",
-                path => path,
-            };
-            Trouble {
-                error: format!(
-                    "{place}: found {}, expected {}",
-                    problem.found, problem.expected
-                ),
-                hint: problem.hint.clone(),
-            }
+        let troubles = problems.iter().map(|problem| Trouble {
+            error: format!(
+                "{}: found {}, expected {}",
+                place(problem),
+                problem.found,
+                problem.expected
+            ),
+            hint: problem.hint.clone(),
         });
         Self {
             exit: Exit::WrongUsage,
             troubles: troubles.collect(),
         }
+    }
+}
+
+/// Where a mistake is.
+pub(crate) fn place(problem: &Problem) -> &str {
+    match problem.path.as_str() {
+        "" => "the definition",
+        path => path,
     }
 }

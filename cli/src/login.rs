@@ -8,6 +8,7 @@ use itsm_connector::adapters::http::HttpTransport;
 use itsm_connector::adapters::itsm::servicenow;
 use itsm_connector::adapters::oauth::{By, TokenEndpoint};
 use itsm_connector::domain::connection::{Connection, PartnerType};
+use itsm_connector::domain::failure::{CallFailure, Kind};
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::secret::Secret;
 use itsm_connector::domain::token::TokenSet;
@@ -33,15 +34,10 @@ pub(crate) async fn by_password(
         password,
     };
     let logged_in_at = clock.now();
-    let issued = endpoint.obtain(by, LOGIN_WITHIN).await.map_err(|failure| {
-        let hint = match failure.kind {
-            itsm_connector::domain::failure::Kind::Unauthorized => {
-                "check user, password, client id and client secret, and that the user is neither locked nor out of time; nothing was stored"
-            }
-            _ => failure.hint(),
-        };
-        Failure::from(failure.clone()).with_hint(hint)
-    })?;
+    let issued = endpoint
+        .obtain(by, LOGIN_WITHIN)
+        .await
+        .map_err(|failure| not_logged_in(connection, &failure))?;
     let refresh_expires_at = issued
         .refresh
         .as_ref()
@@ -52,6 +48,26 @@ pub(crate) async fn by_password(
         refresh_expires_at,
         logged_in_at,
     })
+}
+
+fn not_logged_in(connection: &Connection, failure: &CallFailure) -> Failure {
+    let user = connection.username.as_deref().unwrap_or_default();
+    let status = failure
+        .status
+        .map_or_else(String::new, |status| format!(" (status {status})"));
+    let hint = match failure.kind {
+        Kind::Unauthorized => {
+            "type user, password, client id and client secret again; the user must not be locked, nor be for web services only"
+        }
+        _ => failure.hint(),
+    };
+    Failure::does_not_work(
+        format!(
+            "the login of `{user}` at {} failed, and nothing was stored: {}{status}",
+            connection.server, failure.detail
+        ),
+        hint,
+    )
 }
 
 fn token_path(partner: PartnerType) -> Result<&'static str, Failure> {

@@ -105,6 +105,11 @@ impl Output {
         if self.json {
             self.document(&serde_json::json!({ "errors": failure.troubles }));
         }
+        self.mistake(failure);
+    }
+
+    /// The same in words alone, where it is not the end.
+    pub(crate) fn mistake(&self, failure: &Failure) {
         for trouble in &failure.troubles {
             self.words(format!("{BAD}error:{BAD:#} {}", trouble.error));
             self.words(hint_line(&trouble.hint));

@@ -14,7 +14,6 @@ use crate::output::Output;
 #[command(after_help = "Example: the sample of `itsmc up`, made new\n\n  \
     itsmc alert send .itsmc/sample-alert.json --fresh")]
 pub(crate) enum Alert {
-    /// Send an alert from a file to a running webhook
     Send(send::Send),
 }
 

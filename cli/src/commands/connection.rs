@@ -22,17 +22,11 @@ use crate::output::Output;
     itsmc connection test demo"
 )]
 pub(crate) enum Connection {
-    /// Set up a connection to an ITSM instance
     Add(add::Add),
-    /// List all connections
     List(list::List),
-    /// Show a connection, without its secrets
     Show(show::Show),
-    /// Test a connection step by step
     Test(test::Test),
-    /// Remove a connection and its tokens
     Remove(remove::Remove),
-    /// Print the JSON Schema of a connection's definition
     Schema(schema::Schema),
 }
 

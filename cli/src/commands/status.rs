@@ -47,7 +47,7 @@ struct GateReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 impl Status {
@@ -94,7 +94,7 @@ async fn report(
     let gate = core.gates.read(&name).await?.gate;
     Ok(Report {
         pending: backlog::look(core, &name).await?,
-        gate: gate_report(&gate, now),
+        gate: gate_report(&name, &gate, now),
         dead_letters: core.dead.list(&name).await?.len(),
         quarantined: core.quarantine.count(&name).await?,
         uniqueness: core.facts.read(&name).await?.uniqueness,
@@ -103,7 +103,7 @@ async fn report(
     })
 }
 
-fn gate_report(gate: &Gate, now: Timestamp) -> GateReport {
+fn gate_report(name: &ConnectionName, gate: &Gate, now: Timestamp) -> GateReport {
     let (state, until) = match gate.passage(now) {
         Passage::Open => ("open", None),
         Passage::Probe => ("probing", None),
@@ -113,7 +113,10 @@ fn gate_report(gate: &Gate, now: Timestamp) -> GateReport {
         state,
         until,
         because: gate.because.as_ref().map(ToString::to_string),
-        hint: gate.because.as_ref().map(|failure| failure.hint()),
+        hint: gate
+            .because
+            .as_ref()
+            .map(|failure| failure.hint().replace("NAME", name.as_str())),
     }
 }
 
@@ -138,7 +141,7 @@ fn tell(reports: &[Report], now: Timestamp, output: &Output) {
         &rows,
     );
     for report in reports {
-        if let (Some(because), Some(hint)) = (&report.gate.because, report.gate.hint) {
+        if let (Some(because), Some(hint)) = (&report.gate.because, &report.gate.hint) {
             let until = report.gate.until.map_or_else(
                 || "until one call has gone through".to_owned(),
                 |at| format!("until {at}"),

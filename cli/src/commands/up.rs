@@ -89,7 +89,7 @@ impl Up {
             };
             tokio::select! {
                 biased;
-                () = local::asked_to_stop() => output.words("\nstopping: what is under way ends first"),
+                () = local::asked_to_stop() => output.words("\nstopping, once what is under way has ended"),
                 () = story => {}
                 () = running.instance.keep_saving(output) => {}
             }
@@ -112,6 +112,7 @@ impl Up {
             if output.is_json() {
                 output.document(&running.described());
             }
+            self.say_how_to_stop(output);
             return Ok(());
         }
         if !output.is_json() {
@@ -123,7 +124,14 @@ impl Up {
             document["sample"] = json!(sent);
             output.document(&document);
         }
+        self.say_how_to_stop(output);
         Ok(())
+    }
+
+    fn say_how_to_stop(&self, output: &Output) {
+        if !self.once {
+            output.words(format!("\n{QUIET}Ctrl-C stops it{QUIET:#}"));
+        }
     }
 }
 

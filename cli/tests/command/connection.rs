@@ -40,6 +40,20 @@ fn the_list_says_which_can_be_used() {
     let told = bed.run(&["connection", "list", "--json"]).did_it().json();
     assert_eq!(told["connections"][0]["usable"], false);
     assert_eq!(told["connections"][1]["grant"], "client_credentials");
+    let tested = bed.run(&["connection", "test", "broken"]);
+    assert_eq!(tested.code, 1);
+    assert!(
+        tested
+            .stdout
+            .starts_with("FAIL  definition   the definition: found text"),
+        "{}",
+        tested.stdout
+    );
+    assert!(
+        tested.stdout.contains("\n      hint: "),
+        "{}",
+        tested.stdout
+    );
     bed.run(&["connection", "show", "broken"])
         .refused(1, &["the definition: found"]);
 }

@@ -246,8 +246,8 @@ fn a_login_that_fails_stores_nothing() {
         "--password-stdin",
     ];
     let wrong = format!("{CLIENT_SECRET}\ncanary-wrong\n");
-    let ran =
-        add(&bed, &instance, &more, &wrong).refused(1, &["user, password", "nothing was stored"]);
+    let ran = add(&bed, &instance, &more, &wrong)
+        .refused(1, &["the login of `svc-alerts`", "nothing was stored"]);
     assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
     stored_nothing(&bed);
 

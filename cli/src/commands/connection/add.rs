@@ -91,7 +91,7 @@ impl Add {
         }
         self.refuse_to_overwrite(&desk, draft.name()).await?;
         if prompt::somebody_is_there() && !from_stdin {
-            draft.ask_for_the_rest(output)?;
+            draft.ask_for_the_rest(desk.allowed(), output)?;
             self.refuse_to_overwrite(&desk, draft.name()).await?;
         }
         let (connection, text) = draft.finish(desk.allowed())?;

@@ -5,14 +5,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
+use itsm_connector::domain::definition::problem::Problem;
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::flows::test_connection::{self, Step};
 
-use super::stored;
+use super::stored::{self, Stored};
 use crate::commands::connection_name;
 use crate::desk::Desk;
-use crate::failure::Failure;
+use crate::failure::{Failure, place};
 use crate::output::{BAD, GOOD, Output, harmless, hint_line};
+
+/// What to do where the simulator of the desk is not there.
+const ASLEEP: &str =
+    "this is the simulator of `itsmc up`, which is not running: start it in another terminal";
 
 /// How long the simulator may take to show that it is there.
 const THERE_WITHIN: Duration = Duration::from_millis(500);
@@ -49,14 +54,27 @@ pub(super) async fn test(
     write: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    let core = desk.core()?;
-    let sleeping = simulator_sleeps(desk, name).await;
-    let shown = |step: &Step| {
-        let mut step = step.clone();
-        if sleeping && !step.works && step.name == "sign-in" {
-            step.hint = Some("this is the simulator of `itsmc up`, which is not running: start it in another terminal".to_owned());
+    let stored = stored::read(desk, name).await?;
+    if let Err(problems) = &stored.connection {
+        let steps: Vec<Step> = problems.iter().map(mistake).collect();
+        if !output.is_json() {
+            steps.iter().for_each(|step| tell(step, output));
         }
-        step
+        return finish(name, &steps, output);
+    }
+    let core = desk.core()?;
+    let sleeping = simulator_sleeps(desk, &stored);
+    let shown = |step: &Step| {
+        let hint = step.hint.as_deref().map(|hint| advice(hint, name));
+        let is_asleep = sleeping && !step.works && step.name == "sign-in";
+        Step {
+            hint: if is_asleep {
+                Some(ASLEEP.to_owned())
+            } else {
+                hint
+            },
+            ..step.clone()
+        }
     };
     output.progress(format!("testing `{name}`"));
     let steps = test_connection::run(&core, name, write, |step| {
@@ -67,9 +85,14 @@ pub(super) async fn test(
     })
     .await;
     output.settle();
+    let steps: Vec<Step> = steps.iter().map(shown).collect();
+    finish(name, &steps, output)
+}
+
+/// The last word: the document where one is wanted, and the exit code.
+fn finish(name: &ConnectionName, steps: &[Step], output: &Output) -> Result<(), Failure> {
     let works = steps.iter().all(|step| step.works);
     if output.is_json() {
-        let steps: Vec<Step> = steps.iter().map(shown).collect();
         output.document(&serde_json::json!({
             "connection": name,
             "works": works,
@@ -77,6 +100,27 @@ pub(super) async fn test(
         }));
     }
     if works { Ok(()) } else { Err(Failure::told()) }
+}
+
+/// A mistake of the definition as a step.
+fn mistake(problem: &Problem) -> Step {
+    Step {
+        name: "definition",
+        works: false,
+        seen: format!(
+            "{}: found {}, expected {}",
+            place(problem),
+            problem.found,
+            problem.expected
+        ),
+        hint: Some(problem.hint.clone()),
+    }
+}
+
+/// What to do, for somebody who is testing already.
+fn advice(hint: &str, name: &ConnectionName) -> String {
+    hint.trim_start_matches("run `itsmc connection test NAME`; ")
+        .replace("NAME", name.as_str())
 }
 
 fn tell(step: &Step, output: &Output) {
@@ -96,15 +140,26 @@ fn tell(step: &Step, output: &Output) {
 }
 
 /// True if the connection is to the simulator of `itsmc up`, and nobody listens there.
-async fn simulator_sleeps(desk: &Desk, name: &ConnectionName) -> bool {
-    let Some(addresses) = desk.addresses() else {
+fn simulator_sleeps(desk: &Desk, stored: &Stored) -> bool {
+    let (Some(addresses), Ok(connection)) = (desk.addresses(), &stored.connection) else {
         return false;
     };
     let simulator = format!("http://{}", addresses.servicenow);
-    let stored = stored::read(desk, name).await;
-    let is_its = stored
-        .ok()
-        .and_then(|stored| stored.connection.ok())
-        .is_some_and(|connection| connection.server.as_str() == simulator);
-    is_its && TcpStream::connect_timeout(&addresses.servicenow, THERE_WITHIN).is_err()
+    connection.server.as_str() == simulator
+        && TcpStream::connect_timeout(&addresses.servicenow, THERE_WITHIN).is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_tests_is_not_told_to_test() {
+        let name = ConnectionName::parse("contoso").unwrap();
+        assert_eq!(
+            advice("run `itsmc connection test NAME`; it is locked", &name),
+            "it is locked"
+        );
+        assert_eq!(advice("wake NAME", &name), "wake contoso");
+    }
 }

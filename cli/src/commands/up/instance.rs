@@ -21,8 +21,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::output::Output;
 
-/// How often the records are saved if they have changed.
-const SAVE_EVERY: Duration = Duration::from_secs(2);
+/// How often the records are saved if they have changed: what a crash may cost the simulator, not the connector.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Who looks at the records: a person, not the integration user.
 const PERSON: &str = "admin";
@@ -107,13 +107,18 @@ impl Instance {
         done
     }
 
-    /// Saves every few seconds, for ever.
+    /// Saves every second, for ever. What keeps it from that is told once, until it works again.
     pub(super) async fn keep_saving(&self, output: &Output) {
+        let mut was_told = false;
         loop {
             pause(SAVE_EVERY).await;
-            if let Err(failure) = self.save() {
-                output.failure(&failure);
+            let failure = self.save().err();
+            if let Some(trouble) = failure.iter().flat_map(|failure| &failure.troubles).next()
+                && !was_told
+            {
+                output.warning(&trouble.error, &trouble.hint);
             }
+            was_told = failure.is_some();
         }
     }
 

@@ -91,7 +91,11 @@ impl Draft {
     }
 
     /// Asks the person for what is missing.
-    pub(super) fn ask_for_the_rest(&mut self, output: &Output) -> Result<(), Failure> {
+    pub(super) fn ask_for_the_rest(
+        &mut self,
+        allowed: &AllowedHosts,
+        output: &Output,
+    ) -> Result<(), Failure> {
         let questions = [
             ("name", "Name of the connection, such as contoso"),
             (
@@ -103,7 +107,7 @@ impl Draft {
         let mut asked = false;
         for (field, question) in questions {
             if !self.has(field) {
-                let answer = prompt::ask(question)?;
+                let answer = self.ask(field, question, allowed, output)?;
                 self.set(field, &answer);
                 asked = true;
             }
@@ -123,6 +127,25 @@ impl Draft {
         }
         output.settle();
         Ok(())
+    }
+
+    /// Asks until the answer can be used, so that nobody types a secret for nothing.
+    fn ask(
+        &self,
+        field: &str,
+        question: &str,
+        allowed: &AllowedHosts,
+        output: &Output,
+    ) -> Result<String, Failure> {
+        loop {
+            let answer = prompt::ask(question)?;
+            let mut fields = self.fields.clone();
+            fields.insert(field.to_owned(), json!(answer));
+            match about(field, &fields, allowed) {
+                None => return Ok(answer),
+                Some(failure) => output.mistake(&failure),
+            }
+        }
     }
 
     /// Cherwell and Provance clients have none (itsmc-product §1.1).
@@ -152,6 +175,20 @@ impl Draft {
             Err(told(lost.into_iter()))
         }
     }
+}
+
+/// What is wrong with one field of a definition whose other fields may still be missing.
+fn about(field: &str, fields: &Map<String, Value>, allowed: &AllowedHosts) -> Option<Failure> {
+    let mut whole = fields.clone();
+    for mandatory in ["name", "partner_type", "server_url", "client_id"] {
+        whole
+            .entry(mandatory)
+            .or_insert_with(|| json!(PartnerType::Servicenow.as_str()));
+    }
+    let text = Secret::new(Value::Object(whole).to_string());
+    let problems = definition::parse(text.expose().as_bytes(), allowed).err()?;
+    let problem = problems.iter().find(|problem| problem.path == field)?;
+    Some(told(std::iter::once(problem)))
 }
 
 /// The mistakes, with what this command can say beyond the library.
