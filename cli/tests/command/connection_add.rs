@@ -237,6 +237,34 @@ fn the_password_is_used_once_and_is_nowhere() {
 }
 
 #[test]
+fn a_login_is_renewed_without_saying_everything_again() {
+    let (bed, instance) = (Bed::new(), Instance::start());
+    let secrets = format!("{CLIENT_SECRET}\n{PASSWORD}\n");
+    let more = [
+        "--username",
+        USER,
+        "--client-secret-stdin",
+        "--password-stdin",
+    ];
+    add(&bed, &instance, &more, &secrets).did_it();
+    let env = instance.host();
+    let env = [("ITSMC_ALLOW_HOSTS", env.as_str())];
+    let again = [&BASE[..], &["--replace", "--password-stdin"]].concat();
+    let renewed = bed.run_with(&again, &format!("{PASSWORD}\n"), &env);
+    assert!(renewed.did_it().stdout.contains("ok    sign-in"));
+
+    let before = bed.files();
+    let moved = [
+        &again[..],
+        &["--server-url", "https://fabrikam.service-now.com"],
+    ]
+    .concat();
+    bed.run_with(&moved, &format!("{PASSWORD}\n"), &env)
+        .refused(2, &["client_secret: found nothing"]);
+    assert_eq!(bed.files(), before);
+}
+
+#[test]
 fn a_login_that_fails_stores_nothing() {
     let (bed, instance) = (Bed::new(), Instance::start());
     let more = [

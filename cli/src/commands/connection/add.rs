@@ -58,7 +58,7 @@ pub(crate) struct Add {
     /// Read the user's password from standard input, one line, after the client secret
     #[arg(long)]
     password_stdin: bool,
-    /// Overwrite a connection of the same name
+    /// Overwrite a connection of the same name; without a file, what is not given stays as it is
     #[arg(long)]
     replace: bool,
     /// Do not test it afterwards
@@ -84,7 +84,7 @@ impl Add {
                 "name the definition's file, and pipe only the secrets in",
             ));
         }
-        let mut draft = Draft::begin(self)?;
+        let mut draft = Draft::begin(self, self.replaced(&desk).await?.as_ref())?;
         let piped = self.piped()?;
         if let Some(secret) = &piped.client_secret {
             draft.set("client_secret", secret.expose());
@@ -103,6 +103,17 @@ impl Add {
             .await?;
         store(&desk, &connection.name, &text, tokens.as_ref()).await?;
         self.finish(&desk, &connection, output).await
+    }
+
+    /// The definition that is to be replaced, where no file stands in its place.
+    async fn replaced(&self, desk: &Desk) -> Result<Option<Secret>, Failure> {
+        let name = self.name.as_deref().map(ConnectionName::parse);
+        match name {
+            Some(Ok(name)) if self.replace && self.file.is_none() => {
+                Ok(desk.vault().get(&format!("{SECRET_PREFIX}{name}")).await?)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn piped(&self) -> Result<Piped, Failure> {

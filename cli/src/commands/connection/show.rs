@@ -68,7 +68,10 @@ impl Show {
         if stored.login_is_due(now) {
             output.warning(
                 "the refresh token ends before long; alerts wait once it has",
-                "`itsmc connection add NAME --file DEFINITION --replace` logs in again",
+                format!(
+                    "`itsmc connection add {} --replace` logs in again",
+                    self.name
+                ),
             );
         }
         Ok(())

@@ -18,19 +18,26 @@ pub(super) struct Draft {
     fields: Map<String, Value>,
     /// What is wrong with the file as it stands; some of it the command line may mend.
     in_file: Option<Problems>,
-    has_file: bool,
+    /// True if it began with a definition, so that what is not in it is left out on purpose.
+    has_base: bool,
     name: Option<ConnectionName>,
 }
 
 impl Draft {
-    /// What the file and the command line say.
-    pub(super) fn begin(add: &Add) -> Result<Self, Failure> {
+    /// What the file, or what is to be replaced, and the command line say.
+    pub(super) fn begin(add: &Add, replaced: Option<&Secret>) -> Result<Self, Failure> {
         let mut draft = Self {
             fields: Map::new(),
             in_file: None,
-            has_file: add.file.is_some(),
+            has_base: add.file.is_some() || replaced.is_some(),
             name: None,
         };
+        if let Some(Ok(Value::Object(fields))) =
+            replaced.map(|text| serde_json::from_str(text.expose()))
+        {
+            draft.fields = fields;
+            draft.forget_the_secret_of_another(add);
+        }
         if let Some(path) = &add.file {
             draft.read(&files::read_named(path)?)?;
         }
@@ -51,6 +58,17 @@ impl Draft {
             draft.set("partner_type", PartnerType::Servicenow.as_str());
         }
         Ok(draft)
+    }
+
+    /// A secret goes only where it was given for: another server or client has another.
+    fn forget_the_secret_of_another(&mut self, add: &Add) {
+        let is_another = |field: &str, said: &Option<String>| {
+            said.as_ref()
+                .is_some_and(|said| self.fields.get(field) != Some(&json!(said)))
+        };
+        if is_another("server_url", &add.server_url) || is_another("client_id", &add.client_id) {
+            self.fields.remove("client_secret");
+        }
     }
 
     fn read(&mut self, text: &[u8]) -> Result<(), Failure> {
@@ -118,7 +136,7 @@ impl Draft {
             asked = true;
         }
         let wants_user = self.fields.get("grant") == Some(&json!("password"));
-        let is_open = asked && !self.has_file && !self.has("grant");
+        let is_open = asked && !self.has_base && !self.has("grant");
         if !self.has("username") && (wants_user || is_open) {
             let user = prompt::ask("Integration user (none: client credentials, recommended)")?;
             if !user.is_empty() {
