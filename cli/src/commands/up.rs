@@ -208,7 +208,7 @@ impl Running {
             "webhook": self.webhook(),
             "health": self.health(),
             "servicenow": self.instance.url(),
-            "data": self.desk.folder(),
+            "data": self.alert_file.parent(),
             "curl": self.curl(),
         })
     }
