@@ -1,0 +1,58 @@
+//! Resident memory of the local host, after alerts that fired and were resolved.
+
+use std::path::Path;
+
+use super::alerts;
+use super::bench::{Bench, State};
+use super::client::Client;
+use super::process::Process;
+use super::product::Product;
+use super::table::Row;
+
+/// The series of the alerts in this file.
+const SERIES: u16 = 2;
+
+/// Takes the figures with both stores.
+pub(super) fn measure(function: &Path, bench: &Bench, alerts: usize) -> Result<Vec<Row>, String> {
+    let mut rows = with(function, bench, alerts, &State::Memory)?;
+    let folder = State::Folder(bench.folder("state-memory"));
+    rows.extend(with(function, bench, alerts, &folder)?);
+    Ok(rows)
+}
+
+fn with(function: &Path, bench: &Bench, alerts: usize, state: &State) -> Result<Vec<Row>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let product = Product::start()?;
+    let vault = bench.vault("vault-memory", &product)?;
+    let (process, address) = Process::serve(function, &vault, state, &product)?;
+    let before = process.resident()?;
+    runtime.block_on(async {
+        let mut client = Client::connect(address).await?;
+        for n in 0..alerts {
+            for body in [alerts::fired(SERIES, n), alerts::resolved(SERIES, n)] {
+                client.send_well(&alerts::delivery(body)).await?;
+            }
+        }
+        Ok::<_, String>(())
+    })?;
+    let after = process.resident()?;
+    let (store, aim) = match state {
+        State::Memory => ("the state in it", None),
+        State::Folder(_) => ("state in a folder", Some(16.0)),
+    };
+    let peak = Row::new(
+        format!("resident after {alerts} alerts fired and resolved, {store}, peak"),
+        after.peak,
+        "MB",
+    );
+    let mut rows = vec![match aim {
+        Some(aim) => peak.below(aim),
+        None => peak,
+    }];
+    rows.push(Row::new("  now", after.now, "MB"));
+    rows.push(Row::new("  before the first alert", before.now, "MB"));
+    Ok(rows)
+}
