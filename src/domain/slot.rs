@@ -38,6 +38,10 @@ pub const SEND_WITHIN: Duration = CLOCK_SKEW;
 /// Margin beyond the product's longest transaction before "not found" is believed (rule R8).
 pub const UNKNOWN_MARGIN: Duration = Duration::from_secs(30);
 
+/// How long after a takeover the slot is audited. Whoever stood still right before its send may still send: until its
+/// platform ends it, which AWS Lambda does after fifteen minutes at the latest, Azure's consumption plan after ten.
+pub const AUDIT_AFTER: Duration = Duration::from_secs(15 * 60);
+
 /// The version of the stored form.
 const STORED_VERSION: u32 = 1;
 

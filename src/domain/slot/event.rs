@@ -1,6 +1,6 @@
 //! An event asks to be settled: claim, wait, take over, or answer what is known.
 
-use super::{AGE_MAX, EarlyResolve, Effect, Event, Phase, Rest, Rules, Slot, TRIES_MAX, bury};
+use super::{AGE_MAX, AUDIT_AFTER, EarlyResolve, Effect, Event, Phase, Rest, Rules, Slot, TRIES_MAX, bury};
 use crate::domain::alert::Condition;
 use crate::domain::failure::{self, CallFailure, Kind};
 use crate::domain::identity::EventId;
@@ -113,7 +113,7 @@ fn take_over(
         // The same key again: if it is there already the product says so, and it is adopted.
         Uniqueness::Enforced => (next, Effect::Create),
         Uniqueness::BestEffort => {
-            next.audit_at = Some(now.plus(rules.creating_for()));
+            next.audit_at = Some(now.plus(AUDIT_AFTER));
             (next, Effect::Find)
         }
     }

@@ -114,7 +114,11 @@ fn after_the_claim_has_run_out_the_item_is_looked_for_before_it_is_made_again() 
     assert!(matches!(effect, Effect::Rest(Rest::Later(_))) && waiting == claimed);
     let (taken, effect) = next(&claimed, at(600), &rules(BEST), Input::Event(&fired));
     assert_eq!(effect, Effect::Find);
-    assert!(taken.audit_at.is_some(), "a takeover is audited");
+    assert_eq!(
+        taken.audit_at,
+        Some(at(600).plus(AUDIT_AFTER)),
+        "a takeover is audited when nobody can be about to send any more"
+    );
     let (_, effect) = next(
         &taken,
         at(601),
