@@ -133,13 +133,11 @@ impl Core {
         if let Some(entry) = cached.filter(known) {
             return entry.1;
         }
-        // Not knowing is the safe side: nothing is assumed that was not seen.
-        let uniqueness = self
-            .facts
-            .read(connection)
-            .await
-            .map(|facts| facts.uniqueness)
-            .unwrap_or_default();
+        let Ok(facts) = self.facts.read(connection).await else {
+            // Not knowing is the safe side, for this once: a store that failed has said nothing to remember.
+            return Uniqueness::default();
+        };
+        let uniqueness = facts.uniqueness;
         self.known_uniqueness
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
                 slot::next(&before, self.core.clock.now(), &self.rules, input.clone());
             if let Effect::Rest(Rest::Dead(reason)) = &effect {
                 self.keep_dead_letter(reason).await?;
-            } else if picked_up && after.has_settled(&event.id) && !is_buried(&after) {
+            } else if picked_up && after.applied != before.applied && !is_buried(&after) {
                 self.take_dead_letter_back().await?;
             }
             if after != before {
