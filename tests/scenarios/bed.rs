@@ -3,14 +3,17 @@
 
 mod alerts;
 mod builder;
+mod canary;
 mod clock;
 mod deaths;
 mod drains;
 mod fates;
 mod instance;
 mod outside;
+mod overheard;
 mod person;
 mod process;
+mod program;
 mod sender;
 mod state;
 mod wire;
@@ -19,7 +22,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use itsm_connector::adapters::http::HttpTransport;
 use itsm_connector::adapters::itsm::ItsmProducts;
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::webhook_auth::WebhookAuth;
@@ -31,11 +33,15 @@ use serde_json::Value;
 
 pub(crate) use alerts::Alert;
 pub(crate) use builder::Builder;
+pub(crate) use canary::Canary;
 pub(crate) use clock::{Dice, MovableClock};
 pub(crate) use fates::{Fate, Fates, Service, Step};
 pub(crate) use instance::{Calls, Instance, State};
 use outside::{FatedStore, FatedTransport, FatedVault};
+pub(crate) use overheard::Overheard;
 use process::Process;
+pub(crate) use program::Program;
+pub(crate) use sender::Delivered;
 pub(crate) use wire::{Answer, request};
 
 /// Any free port of this machine.
@@ -59,7 +65,7 @@ pub(crate) struct TestBed {
     auth: WebhookAuth,
     definition: Value,
     process: Option<Process>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     ends: EndOfStory,
 }
 
@@ -111,7 +117,6 @@ impl TestBed {
 
     fn another_transport(&self) -> Arc<dyn Transport> {
         Arc::new(FatedTransport {
-            inner: HttpTransport::new(self.allowed.clone()),
             fates: Arc::clone(&self.fates),
             hurry: self.hurry,
         })
@@ -137,6 +142,24 @@ impl TestBed {
             entropy: Arc::<Dice>::clone(&self.dice),
             allowed: self.allowed.clone(),
         })
+    }
+
+    /// The real program over the same state and vault.
+    pub(crate) async fn program(&self, name: &str) -> Program {
+        let folder = self.folder.path();
+        let environment = [
+            (
+                "ITSMC_VAULT",
+                format!("file://{}", folder.join("vault").display()),
+            ),
+            (
+                "ITSMC_STATE",
+                format!("file://{}", folder.join("state").display()),
+            ),
+            ("ITSMC_WEBHOOK_AUTH", "none".to_owned()),
+            ("ITSMC_ALLOW_HOSTS", self.servicenow.address()),
+        ];
+        Program::start(&environment, &folder.join(format!("{name}.log"))).await
     }
 
     /// The connector ends and starts again: nothing of its memory is left.

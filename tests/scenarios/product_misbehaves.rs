@@ -10,7 +10,7 @@ use simulators::servicenow::Config;
 use crate::bed::{Calls, State, TestBed};
 
 /// What may come in place of an answer.
-fn nuisances() -> Vec<Fault> {
+pub(crate) fn nuisances() -> Vec<Fault> {
     let status = |code, retry_after: Option<&str>, body| Fault::Status {
         code,
         retry_after: retry_after.map(str::to_owned),

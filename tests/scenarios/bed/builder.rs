@@ -118,7 +118,7 @@ impl Builder {
             auth: self.auth,
             definition: self.definition,
             process: None,
-            _folder: folder,
+            folder,
             ends: Default::default(),
         };
         bed.restart();

@@ -1,7 +1,7 @@
 //! What becomes of each call that the connector makes, and the list of those that it made: store, vault and product
 //! ask here before they do anything.
 
-use std::future::Future;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Whom a call is for.
@@ -50,6 +50,7 @@ type Whim = Box<dyn FnMut(&Step) -> Fate + Send>;
 pub(crate) struct Fates {
     whim: Mutex<Whim>,
     steps: Mutex<Vec<Step>>,
+    secrets: Mutex<BTreeSet<String>>,
     stopped: tokio::sync::Notify,
 }
 
@@ -64,6 +65,7 @@ impl Default for Fates {
         Self {
             whim: Mutex::new(Box::new(|_| Fate::Works)),
             steps: Mutex::default(),
+            secrets: Mutex::default(),
             stopped: tokio::sync::Notify::new(),
         }
     }
@@ -85,6 +87,16 @@ impl Fates {
     /// The steps since the last time that this was asked.
     pub(crate) fn take_steps(&self) -> Vec<Step> {
         std::mem::take(&mut *locked(&self.steps))
+    }
+
+    /// A secret was seen on its way to the product or back.
+    pub(crate) fn saw_secret(&self, secret: &str) {
+        locked(&self.secrets).insert(secret.to_owned());
+    }
+
+    /// The secrets that were seen so far.
+    pub(crate) fn secrets(&self) -> BTreeSet<String> {
+        locked(&self.secrets).clone()
     }
 
     async fn stop<T>(&self) -> T {

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::sync::MutexGuard;
+use std::time::Duration;
 
 use serde_json::Value;
 use simulators::fault::FaultRule;
 use simulators::journal::Kind;
 use simulators::server::Server;
 use simulators::servicenow::{Config, ServiceNow};
+
+use super::wire::pause;
 
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +94,11 @@ impl Instance {
         self.inside().faults_mut().add(rule);
     }
 
+    /// Nothing goes wrong any more.
+    pub(crate) fn heals(&self) {
+        self.inside().faults_mut().clear();
+    }
+
     pub(crate) fn incidents(&self) -> Vec<Incident> {
         self.inside()
             .incidents()
@@ -153,6 +161,13 @@ impl Instance {
             reads: count(Kind::Read),
             finds: count(Kind::Query),
             updates: count(Kind::Update),
+        }
+    }
+
+    /// Waits until somebody asks for an incident to be made.
+    pub(crate) async fn is_asked_for_an_incident(&self) {
+        while self.calls().creates == 0 {
+            pause(Duration::from_millis(1)).await;
         }
     }
 

@@ -1,6 +1,6 @@
 //! Store, vault and transport as the bed gives them to the connector: the real ones, once their fate has been asked.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use itsm_connector::adapters::http::HttpTransport;
 use itsm_connector::domain::failure::{CallFailure, Effect, Kind};
+use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::secret::Secret;
 use itsm_connector::ports::{Transport, TransportFailure, TransportTrouble, Vault};
 use object_store::path::Path;
@@ -16,6 +17,8 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as Stored,
 };
+
+use serde_json::Value;
 
 use super::fates::{Failed, Fates, Service, Step};
 
@@ -176,9 +179,15 @@ impl Vault for FatedVault {
     }
 }
 
+/// One HTTP client for all stories: making one reads every root certificate of the machine, which takes longer than most
+/// stories. Each instance has a port of its own, so that nobody meets another's connections.
+fn http() -> &'static HttpTransport {
+    static HTTP: OnceLock<HttpTransport> = OnceLock::new();
+    HTTP.get_or_init(|| HttpTransport::new(AllowedHosts::default().with("127.0.0.1")))
+}
+
 /// The way to the product. In a hurry, calls may take a fraction of the time that they are given.
 pub(crate) struct FatedTransport {
-    pub(crate) inner: HttpTransport,
     pub(crate) fates: Arc<Fates>,
     pub(crate) hurry: u32,
 }
@@ -199,7 +208,16 @@ impl Transport for FatedTransport {
             },
             path: request.uri().path().to_owned(),
         };
-        let send = self.inner.send(request, within / self.hurry);
+        if let Some(token) = bearer(&request) {
+            self.fates.saw_secret(token);
+        }
+        let send = async {
+            let answer = http().send(request, within / self.hurry).await;
+            if let Ok(answer) = &answer {
+                tokens(answer.body()).for_each(|token| self.fates.saw_secret(&token));
+            }
+            answer
+        };
         self.fates
             .carry_out(step, send)
             .await
@@ -210,4 +228,17 @@ impl Transport for FatedTransport {
                 })
             })
     }
+}
+
+fn bearer(request: &http::Request<Bytes>) -> Option<&str> {
+    let header = request.headers().get(http::header::AUTHORIZATION)?;
+    header.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// The tokens in an answer, if it is one of an issuer.
+fn tokens(body: &[u8]) -> impl Iterator<Item = String> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    ["access_token", "refresh_token"]
+        .into_iter()
+        .filter_map(move |name| Some(answer.get(name)?.as_str()?.to_owned()))
 }

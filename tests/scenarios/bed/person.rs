@@ -9,6 +9,7 @@ use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::secret::Secret;
 use itsm_connector::domain::token::TokenSet;
 use itsm_connector::domain::work_item::Uniqueness;
+use itsm_connector::flows::test_connection::{self, Step};
 use itsm_connector::ports::Clock;
 use itsm_connector::stores::connections::Lookup;
 use itsm_connector::stores::facts::ProductFacts;
@@ -79,5 +80,11 @@ impl TestBed {
             .remember(&name, &facts, "the bed", core.clock.now());
         remembered.await.unwrap();
         core.forget_uniqueness(&name);
+    }
+
+    /// What `itsmc connection test` prints.
+    pub(crate) async fn tests_the_connection(&self) -> Vec<Step> {
+        let name = ConnectionName::parse(CONNECTION).unwrap();
+        Box::pin(test_connection::run(self.core(), &name, false, |_| {})).await
     }
 }

@@ -112,8 +112,8 @@ pub(crate) async fn send_and_hang_up(address: SocketAddr, bytes: &[u8]) {
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
 }
 
-/// Waits by the real clock: for what a sender does between two bytes, and for nothing else.
+/// Waits by the real clock: for a sender between two bytes, and for what another process does.
 #[expect(clippy::disallowed_methods, reason = "the bed owns the sender")]
-async fn pause(span: Duration) {
+pub(super) async fn pause(span: Duration) {
     tokio::time::sleep(span).await;
 }
