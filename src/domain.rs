@@ -7,6 +7,7 @@ pub mod connection;
 pub mod definition;
 pub mod failure;
 pub mod gate;
+pub mod grouping;
 pub mod identity;
 pub mod name;
 pub mod network;

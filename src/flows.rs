@@ -3,6 +3,8 @@
 pub mod backlog;
 pub mod create_work_item;
 pub mod drain;
+pub mod explain;
+pub mod redrive;
 pub mod settle;
 pub mod test_connection;
 

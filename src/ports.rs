@@ -42,6 +42,14 @@ pub trait ItsmProduct: Send + Sync {
         within: Duration,
     ) -> Result<Vec<WorkItemSeen>, CallFailure>;
 
+    /// The work item with the number that people use; `None` if there is none.
+    async fn look_up(
+        &self,
+        kind: WorkItemType,
+        number: &str,
+        within: Duration,
+    ) -> Result<Option<WorkItemSeen>, CallFailure>;
+
     /// Changes a work item.
     async fn write(
         &self,

@@ -2,6 +2,8 @@
 
 mod alert;
 mod connection;
+mod dead;
+mod explain;
 mod status;
 mod up;
 
@@ -46,6 +48,11 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Alert(alert::Alert),
     Status(status::Status),
+    /// Look at and try again what was given up or not understood
+    #[command(subcommand)]
+    Dead(dead::Dead),
+    /// Tell how a work item came about, step by step
+    Explain(explain::Explain),
 }
 
 impl Command {
@@ -53,7 +60,11 @@ impl Command {
     pub(crate) fn logs(&self) -> &'static str {
         match self {
             Self::Up(_) => "warn",
-            Self::Connection(_) | Self::Alert(_) | Self::Status(_) => "off",
+            Self::Connection(_)
+            | Self::Alert(_)
+            | Self::Status(_)
+            | Self::Dead(_)
+            | Self::Explain(_) => "off",
         }
     }
 }
@@ -65,6 +76,8 @@ pub(crate) async fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Connection(connection) => connection.run(&cli.data, output).await,
         Command::Alert(alert) => alert.run(&cli.data, output).await,
         Command::Status(status) => status.run(&cli.data, output).await,
+        Command::Dead(dead) => dead.run(&cli.data, output).await,
+        Command::Explain(explain) => explain.run(&cli.data, output).await,
     }
 }
 

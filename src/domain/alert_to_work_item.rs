@@ -42,6 +42,25 @@ pub fn new_work_item(alert: &Alert, action: &Action, item: &ItemId) -> NewWorkIt
     }
 }
 
+/// The note for a work item whose group has a further alert.
+pub fn on_repeat(alert: &Alert) -> String {
+    let mut note = format!("Azure Monitor: {}\n\n", title(alert));
+    line(
+        &mut note,
+        "Fired",
+        alert.fired_at.map(|moment| moment.to_string()).as_deref(),
+    );
+    list(&mut note, "Resource", &alert.targets);
+    list(&mut note, "Configuration item", &alert.configuration_items);
+    line(
+        &mut note,
+        "Investigate",
+        alert.investigation_link.as_deref(),
+    );
+    line(&mut note, "Alert", Some(alert.alert_id.as_str()));
+    note.trim().to_owned()
+}
+
 /// The change that a resolved alert asks for; `None` if the action wants none.
 pub fn on_resolve(action: &Action, resolved_at: Option<Timestamp>) -> Option<Change> {
     use super::connection::OnResolve;

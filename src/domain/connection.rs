@@ -150,6 +150,36 @@ pub enum Grouping {
     /// Each firing of an alert has a work item of its own.
     #[default]
     Alert,
+    /// All alerts of a rule share one while it is open.
+    Rule,
+    /// All alerts about a configuration item share one while it is open.
+    ConfigurationItem,
+}
+
+/// What a further alert does to the work item that its group has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OnRepeat {
+    /// It gets a note.
+    #[default]
+    Update,
+    /// Nothing.
+    Ignore,
+    /// The alert gets a work item of its own.
+    New,
+}
+
+/// Whether work items are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Live,
+    /// Everything but the call to the product happens, and is logged: to run beside the product's own connector.
+    Shadow,
 }
 
 /// What becomes of the work item when the alert resolves.
@@ -186,8 +216,14 @@ pub struct Action {
     pub work_item_type: WorkItemType,
     /// What counts as the same problem.
     pub grouping: Grouping,
+    /// What a further alert of the group does.
+    pub on_repeat: OnRepeat,
+    /// How long after it was resolved the group's work item is reopened rather than followed by another.
+    pub reopen_within: Option<Duration>,
     /// What happens on resolve.
     pub on_resolve: OnResolve,
+    /// Whether work items are made.
+    pub mode: Mode,
     /// The product's code for how it was solved.
     pub close_code: Option<String>,
     /// Impact and urgency where they differ from the default.

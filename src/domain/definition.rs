@@ -292,6 +292,16 @@ fn check_actions(
         for (field, value) in &definition.fields {
             check_field(&path, field, value, problems);
         }
+        if let Some(written) = definition.reopen_within.as_deref()
+            && span(written).is_none()
+        {
+            problems.push(Problem::new(
+                &format!("{path}.reopen_within"),
+                super::redact::echo("reopen_within", written),
+                "a number and a unit: `30m`, `12h`, `7d`; at most 90 days",
+                "leave it out to follow a resolved work item by a new one always",
+            ));
+        }
         if let Some(name) = parsed {
             actions.insert(name, action(definition));
         }
@@ -308,6 +318,21 @@ fn check_actions(
         ));
     }
     actions
+}
+
+/// `30m`, `12h`, `7d`: at least a minute, at most 90 days.
+fn span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    let span = number.parse::<u64>().ok()?.checked_mul(seconds)?;
+    (60..=90 * 24 * 60 * 60)
+        .contains(&span)
+        .then(|| Duration::from_secs(span))
 }
 
 fn check_field(path: &str, field: &str, value: &str, problems: &mut Problems) {
@@ -349,7 +374,10 @@ fn action(definition: ActionDefinition) -> Action {
     Action {
         work_item_type: definition.work_item_type,
         grouping: definition.grouping,
+        on_repeat: definition.on_repeat,
+        reopen_within: definition.reopen_within.as_deref().and_then(span),
         on_resolve: definition.on_resolve,
+        mode: definition.mode,
         close_code: definition.close_code,
         severity: definition.severity,
         assignment_group: definition.assignment_group,

@@ -13,6 +13,19 @@ use super::timestamp::Timestamp;
 /// Characters of base32 that stand for a hash: 130 bits, so that collisions need not be thought of.
 const KEY_CHARS: usize = 26;
 
+/// Characters of a slot's key: 110 bits. With the generation's they make an item's key of the usual length, so that a
+/// work item's correlation id names its slot.
+const SLOT_CHARS: usize = 22;
+
+/// Characters of a generation in an item's key: a million items of one slot.
+const GENERATION_CHARS: usize = KEY_CHARS - SLOT_CHARS;
+
+/// What a correlation id begins with.
+const CORRELATION_PREFIX: &str = "azm-";
+
+/// The digits of base32, as they stand in keys.
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
 /// A hash over parts, each with its length before it, so that no two lists of parts give the same bytes.
 fn digest(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -23,33 +36,34 @@ fn digest(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn base32(hash: &[u8; 32]) -> String {
+/// The text of a key: so many characters of the hash of its parts.
+fn hashed(domain: &str, parts: &[&[u8]], chars: usize) -> String {
+    base32(&digest(domain, parts), chars)
+}
+
+fn base32(hash: &[u8; 32], chars: usize) -> String {
     let mut text = data_encoding::BASE32_NOPAD
         .encode(hash)
         .to_ascii_lowercase();
-    text.truncate(KEY_CHARS);
+    text.truncate(chars);
     text
 }
 
 macro_rules! key {
-    ($(#[$doc:meta])* $type:ident) => {
+    ($(#[$doc:meta])* $type:ident, $chars:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $type(String);
 
         impl $type {
-            fn of(domain: &str, parts: &[&[u8]]) -> Self {
-                Self(base32(&digest(domain, parts)))
-            }
-
-            /// Reads a key back from an object's name: 26 characters of `[a-z2-7]`.
+            /// Reads a key back from an object's name; it has the alphabet `[a-z2-7]` and one length.
             pub fn parse(text: &str) -> Option<Self> {
-                let plain = text.len() == KEY_CHARS && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
+                let plain = text.len() == $chars && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
                 plain.then(|| Self(text.to_owned()))
             }
 
-            /// 26 characters of `[a-z2-7]`.
+            /// Text of the alphabet `[a-z2-7]`.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -71,23 +85,23 @@ macro_rules! key {
 
 key! {
     /// One firing of one alert instance, for one action of one connection.
-    EpisodeId
+    EpisodeId, KEY_CHARS
 }
 key! {
     /// One Fired or Resolved message of an episode. Its text is the `event` of an answer.
-    EventId
+    EventId, KEY_CHARS
 }
 key! {
     /// What may have at most one open work item at a time.
-    SlotId
+    SlotId, SLOT_CHARS
 }
 key! {
     /// One work item of a slot: the slot and how many it has had before.
-    ItemId
+    ItemId, KEY_CHARS
 }
 key! {
     /// The name of a body that was not understood: the hash of its bytes.
-    BodyId
+    BodyId, KEY_CHARS
 }
 
 /// What tells one episode from another.
@@ -111,7 +125,7 @@ impl EpisodeId {
     pub fn new(connection: &ConnectionName, action: &ActionName, firing: Firing<'_>) -> Self {
         let names = [connection.as_str().as_bytes(), action.as_str().as_bytes()];
         match firing {
-            Firing::Instance { alert_id, fired_at } => Self::of(
+            Firing::Instance { alert_id, fired_at } => Self(hashed(
                 "episode/1",
                 &[
                     names[0],
@@ -119,8 +133,13 @@ impl EpisodeId {
                     alert_id.to_ascii_lowercase().as_bytes(),
                     &fired_at.as_millis().to_be_bytes(),
                 ],
-            ),
-            Firing::Body(body) => Self::of("episode-by-body/1", &[names[0], names[1], body]),
+                KEY_CHARS,
+            )),
+            Firing::Body(body) => Self(hashed(
+                "episode-by-body/1",
+                &[names[0], names[1], body],
+                KEY_CHARS,
+            )),
         }
     }
 }
@@ -128,7 +147,11 @@ impl EpisodeId {
 impl EventId {
     /// The event of an episode: `fired` or `resolved`.
     pub fn new(episode: &EpisodeId, condition: &str) -> Self {
-        Self::of("event/1", &[episode.0.as_bytes(), condition.as_bytes()])
+        Self(hashed(
+            "event/1",
+            &[episode.0.as_bytes(), condition.as_bytes()],
+            KEY_CHARS,
+        ))
     }
 }
 
@@ -139,20 +162,64 @@ impl SlotId {
         action: &ActionName,
         episode: &EpisodeId,
     ) -> Self {
-        let parts = [connection.as_str(), action.as_str(), "alert", &episode.0].map(str::as_bytes);
-        Self::of("slot/1", &parts)
+        Self::grouped(connection, action, "alert", &episode.0)
+    }
+
+    /// The slot of all alerts of a rule. Rule ids are Azure resource ids, which mean the same in any case.
+    pub fn of_rule(connection: &ConnectionName, action: &ActionName, rule: &str) -> Self {
+        Self::grouped(connection, action, "rule", &rule.to_lowercase())
+    }
+
+    /// The slot of all alerts about a configuration item, by its name or resource id in any case.
+    pub fn of_configuration_item(
+        connection: &ConnectionName,
+        action: &ActionName,
+        configuration_item: &str,
+    ) -> Self {
+        Self::grouped(
+            connection,
+            action,
+            "configuration_item",
+            &configuration_item.to_lowercase(),
+        )
+    }
+
+    fn grouped(
+        connection: &ConnectionName,
+        action: &ActionName,
+        grouping: &str,
+        identity: &str,
+    ) -> Self {
+        let parts = [connection.as_str(), action.as_str(), grouping, identity].map(str::as_bytes);
+        Self(hashed("slot/1", &parts, SLOT_CHARS))
     }
 }
 
 impl ItemId {
-    /// The `generation`th work item of a slot, counted from 0.
+    /// The `generation`th work item of a slot, counted from 0: the slot's key and four digits of base32.
     pub fn new(slot: &SlotId, generation: u32) -> Self {
-        Self::of("item/1", &[slot.0.as_bytes(), &generation.to_be_bytes()])
+        let mut text = slot.0.clone();
+        for place in (0..GENERATION_CHARS).rev() {
+            let digit = (generation >> (5 * place)) & 31;
+            text.push(char::from(DIGITS[digit as usize]));
+        }
+        Self(text)
+    }
+
+    /// The slot and the generation of the item that carries this correlation id; `None` if it is none of ours.
+    pub fn from_correlation(text: &str) -> Option<(SlotId, u32)> {
+        let item = Self::parse(text.strip_prefix(CORRELATION_PREFIX)?)?;
+        let (slot, generation) = item.0.split_at(SLOT_CHARS);
+        let generation = generation.bytes().try_fold(0u32, |number, digit| {
+            let value = DIGITS.iter().position(|&known| known == digit)?;
+            Some(number * 32 + u32::try_from(value).ok()?)
+        })?;
+        Some((SlotId(slot.to_owned()), generation))
     }
 
     /// What the work item carries so that it can be found again: `azm-` and 26 characters, safe in any query language.
     pub fn correlation(&self) -> CorrelationId {
-        CorrelationId(format!("azm-{}", self.0))
+        CorrelationId(format!("{CORRELATION_PREFIX}{}", self.0))
     }
 
     /// The key that the product's database may keep unique: 32 hexadecimal digits.
@@ -165,7 +232,7 @@ impl ItemId {
 impl BodyId {
     /// The name of a body.
     pub fn new(body: &[u8]) -> Self {
-        Self::of("body/1", &[body])
+        Self(hashed("body/1", &[body], KEY_CHARS))
     }
 }
 
@@ -254,9 +321,9 @@ mod tests {
             [
                 "5sudnrmrs2yd7d5z5hqyehowmw",
                 "t553xarnh6faaql7hkxyll3yao",
-                "4abziosmqofnnn6k62sb3my5m5",
-                "azm-6zncqyv6oh5pcyrvdcrv6vcav4",
-                "bef92aa69d96a1b9487a2a99806211ce",
+                "4abziosmqofnnn6k62sb3m",
+                "azm-4abziosmqofnnn6k62sb3maaaa",
+                "099fe2116e1f89133a1ab6030380fbaa",
             ]
         );
     }
@@ -276,6 +343,43 @@ mod tests {
         assert_ne!(
             ItemId::new(&one, 0).correlation(),
             ItemId::new(&one, 1).correlation()
+        );
+    }
+
+    #[test]
+    fn a_correlation_id_names_its_slot_and_generation() {
+        let (connection, action) = names();
+        let slot = SlotId::of_episode(&connection, &action, &episode("a", 1));
+        for generation in [0, 1, 31, 32, 1000, 1_048_575] {
+            let correlation = ItemId::new(&slot, generation).correlation();
+            assert_eq!(correlation.as_str().len(), 30);
+            let read = ItemId::from_correlation(correlation.as_str());
+            assert_eq!(read, Some((slot.clone(), generation)));
+        }
+        for foreign in [
+            "",
+            "azm-",
+            "azm-short",
+            "INC0010001",
+            "azm-../../../../etc/passwd/abcdef",
+        ] {
+            assert_eq!(ItemId::from_correlation(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn groupings_do_not_meet() {
+        let (connection, action) = names();
+        let episode = episode("a", 1);
+        let rule = SlotId::of_rule(&connection, &action, episode.as_str());
+        assert_ne!(rule, SlotId::of_episode(&connection, &action, &episode));
+        assert_ne!(
+            rule,
+            SlotId::of_configuration_item(&connection, &action, episode.as_str())
+        );
+        assert_eq!(
+            SlotId::of_rule(&connection, &action, "/Rule/A"),
+            SlotId::of_rule(&connection, &action, "/rule/a")
         );
     }
 

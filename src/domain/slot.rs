@@ -10,6 +10,7 @@
 //! claim over has the slot audited later: of two items, the younger is closed as a duplicate.
 
 mod created;
+mod decision;
 mod event;
 mod written;
 
@@ -21,13 +22,17 @@ use super::alert::Condition;
 use super::failure::CallFailure;
 use super::identity::{EpisodeId, EventId};
 use super::timestamp::Timestamp;
-use super::work_item::{Standing, Uniqueness, WorkItemRef, WorkItemSeen};
+use super::work_item::WorkItemRef;
+pub use decision::{Effect, Event, Input, Look, Rest, Rules};
 
 /// Tries after which an event is given up as a dead letter (rule R25).
 pub const TRIES_MAX: u32 = 50;
 
 /// Age after which an event is given up as a dead letter (rule R25).
 pub const AGE_MAX: Duration = Duration::from_secs(72 * 60 * 60);
+
+/// Events that a state remembers. A duplicate of an older one would count as new; Azure's come within two minutes.
+pub const APPLIED_MAX: usize = 512;
 
 /// How far two clocks of ours may differ (rule R20).
 pub const CLOCK_SKEW: Duration = Duration::from_secs(30);
@@ -54,12 +59,15 @@ pub struct Slot {
     pub generation: u32,
     /// Where it stands.
     pub phase: Phase,
-    /// The events whose effect is in the state, each once.
+    /// The events whose effect is in the state, each once, the oldest first; at most [`APPLIED_MAX`].
     #[serde(default)]
     pub applied: Vec<EventId>,
-    /// A Resolved that came before its Fired.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolved_early: Option<EarlyResolve>,
+    /// The episodes that hold the item open: fired, and not resolved yet.
+    #[serde(default)]
+    pub firing: Vec<EpisodeId>,
+    /// Resolved messages that came before their Fired; at most [`APPLIED_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub early: Vec<EarlyResolve>,
     /// Tries that failed since the last success.
     #[serde(default)]
     pub tries: u32,
@@ -82,6 +90,8 @@ pub struct Slot {
 pub struct EarlyResolve {
     /// The event.
     pub event: EventId,
+    /// The firing that it ends.
+    pub episode: EpisodeId,
     /// When the alert ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
@@ -111,15 +121,24 @@ pub enum Phase {
     Writing {
         /// To which.
         item: WorkItemRef,
+        /// What.
+        write: Write,
         /// On behalf of which event.
         event: EventId,
+        /// And which firing.
+        episode: EpisodeId,
         /// Until when nobody else acts.
         until: Timestamp,
+        /// Since when it was done, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        done_at: Option<Timestamp>,
     },
-    /// The alert is over and the item was told.
+    /// The alerts are over and the item was told.
     Done {
         /// Which.
         item: WorkItemRef,
+        /// Since when.
+        at: Timestamp,
     },
     /// It was given up; a dead letter says why.
     Dead {
@@ -129,6 +148,18 @@ pub enum Phase {
     },
 }
 
+/// What is written to an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Write {
+    /// The last alert is over.
+    Resolve,
+    /// A further alert of the group fired while it is open.
+    Repeat,
+    /// A further alert of the group fired soon after it was done.
+    Reopen,
+}
+
 impl Default for Slot {
     fn default() -> Self {
         Self {
@@ -136,7 +167,8 @@ impl Default for Slot {
             generation: 0,
             phase: Phase::Vacant,
             applied: Vec::new(),
-            resolved_early: None,
+            firing: Vec::new(),
+            early: Vec::new(),
             tries: 0,
             not_before: None,
             last_failure: None,
@@ -150,7 +182,9 @@ impl Slot {
     /// The work item that counts.
     pub fn item(&self) -> Option<&WorkItemRef> {
         match &self.phase {
-            Phase::Open { item } | Phase::Writing { item, .. } | Phase::Done { item } => Some(item),
+            Phase::Open { item } | Phase::Writing { item, .. } | Phase::Done { item, .. } => {
+                Some(item)
+            }
             Phase::Dead { item } => item.as_ref(),
             Phase::Vacant | Phase::Creating { .. } => None,
         }
@@ -160,15 +194,46 @@ impl Slot {
     /// audit, no extra item and no early Resolved waits for it. An early Resolved itself waits in the state; the marker
     /// of its Fired is what brings it about.
     pub fn has_settled(&self, event: &EventId) -> bool {
-        let remembered = self
-            .resolved_early
-            .as_ref()
-            .is_some_and(|early| early.event == *event);
-        let owes =
-            self.audit_at.is_some() || !self.extras.is_empty() || self.resolved_early.is_some();
+        let remembered = self.early.iter().any(|early| early.event == *event);
         remembered
-            || matches!(self.phase, Phase::Dead { .. })
-            || (self.applied.contains(event) && !owes)
+            || (self.applied.contains(event)
+                && !self.owes_an_audit()
+                && self.owed_resolve().is_none())
+    }
+
+    /// True if it must be looked whether the item was made twice, or one too many must be closed.
+    fn owes_an_audit(&self) -> bool {
+        self.audit_at.is_some() || !self.extras.is_empty()
+    }
+
+    /// The Resolved that came early, whose Fired is there by now.
+    fn owed_resolve(&self) -> Option<&EarlyResolve> {
+        self.early
+            .iter()
+            .find(|early| self.firing.contains(&early.episode))
+    }
+
+    fn early_of(&self, episode: &EpisodeId) -> Option<&EarlyResolve> {
+        self.early.iter().find(|early| early.episode == *episode)
+    }
+
+    /// The state after a person decided that a given-up event is to be tried again.
+    #[must_use]
+    pub fn revived(&self, event: &Event) -> Self {
+        let mut next = self.clone();
+        next.applied.retain(|applied| *applied != event.id);
+        if let Phase::Dead { item } = &self.phase {
+            next.phase = match item {
+                Some(item) => Phase::Open { item: item.clone() },
+                None => Phase::Vacant,
+            };
+        }
+        let fired = EventId::new(&event.episode, Condition::Fired.as_str());
+        if event.condition == Condition::Resolved && next.applied.contains(&fired) {
+            next.fire(&event.episode);
+        }
+        next.succeed();
+        next
     }
 
     /// Until when the owner of this claim may still send its create.
@@ -180,9 +245,28 @@ impl Slot {
     }
 
     fn apply(&mut self, event: &EventId) {
+        self.early.retain(|early| early.event != *event);
         if !self.applied.contains(event) {
             self.applied.push(event.clone());
         }
+        if self.applied.len() > APPLIED_MAX {
+            self.applied.remove(0);
+        }
+    }
+
+    fn fire(&mut self, episode: &EpisodeId) {
+        if !self.firing.contains(episode) {
+            self.firing.push(episode.clone());
+        }
+    }
+
+    fn end(&mut self, episode: &EpisodeId) {
+        self.firing.retain(|firing| firing != episode);
+    }
+
+    /// True if nothing else than this episode holds the item open.
+    fn is_held_by_only(&self, episode: &EpisodeId) -> bool {
+        self.firing.iter().all(|firing| firing == episode)
     }
 
     /// The state after a try that failed: free for the next one, after a wait.
@@ -204,123 +288,6 @@ impl Slot {
     }
 }
 
-/// The event that is being settled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Its key.
-    pub id: EventId,
-    /// The firing that it belongs to.
-    pub episode: EpisodeId,
-    /// Began or ended.
-    pub condition: Condition,
-    /// When the alert says so.
-    pub at: Option<Timestamp>,
-    /// When we were told.
-    pub received_at: Timestamp,
-}
-
-/// What the decision depends on beside the state.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// Whether the product refuses a second item with our key.
-    pub uniqueness: Uniqueness,
-    /// The longest that the product may go on executing a request whose answer we no longer wait for.
-    pub longest_transaction: Duration,
-    /// The longest that we wait for an answer.
-    pub call_timeout: Duration,
-    /// True if the action wants the item changed when the alert resolves.
-    pub changes_on_resolve: bool,
-    /// Any number, evenly spread: for the backoff.
-    pub dice: u64,
-}
-
-impl Rules {
-    /// How long a claim to create is exclusive. Where the product keeps our key unique a takeover is safe as soon as the
-    /// owner must have stopped; where it does not, only when the product can no longer execute what the owner sent.
-    fn creating_for(&self) -> Duration {
-        match self.uniqueness {
-            Uniqueness::Enforced => self.call_timeout + CLOCK_SKEW,
-            Uniqueness::BestEffort => self.unknown_for() + 2 * CLOCK_SKEW,
-        }
-    }
-
-    /// How long after it was sent a request may still take effect.
-    fn unknown_for(&self) -> Duration {
-        self.call_timeout + self.longest_transaction + UNKNOWN_MARGIN
-    }
-
-    /// How long a claim to write is exclusive: a read and a write, and the clocks.
-    fn writing_for(&self) -> Duration {
-        2 * self.call_timeout + CLOCK_SKEW
-    }
-}
-
-/// What has just happened.
-#[derive(Debug, Clone)]
-pub enum Input<'a> {
-    /// An event asks to be settled.
-    Event(&'a Event),
-    /// The answer to [`Effect::Create`].
-    Created(&'a Event, Result<WorkItemRef, CallFailure>),
-    /// The answer to [`Effect::Find`]: items with our correlation id, oldest first.
-    Found(&'a Event, Result<Vec<WorkItemSeen>, CallFailure>),
-    /// The answer to [`Effect::Read`].
-    Seen(&'a Event, Result<Look, CallFailure>),
-    /// The answer to [`Effect::Write`].
-    Written(&'a Event, Result<(), CallFailure>),
-    /// The answer to [`Effect::Audit`].
-    Audited(&'a Event, Result<Vec<WorkItemSeen>, CallFailure>),
-    /// The answer to [`Effect::CloseExtra`].
-    ExtraClosed(&'a Event, Result<(), CallFailure>),
-}
-
-/// What a read before a write showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// It is ours, and stands so.
-    Ours(Standing),
-    /// It carries another correlation id than ours.
-    Foreign,
-    /// It is not there.
-    Gone,
-}
-
-/// The one thing to do next, after the state is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Make the item, with the correlation id and key of this generation.
-    Create,
-    /// Look for an item with our correlation id.
-    Find,
-    /// Read the item, to see that it is ours and how it stands.
-    Read,
-    /// Change the item as the action wants it on resolve.
-    Write,
-    /// Look whether there is more than one item.
-    Audit,
-    /// Close this one as a duplicate of the one that counts.
-    CloseExtra(WorkItemRef),
-    /// Nothing more for now.
-    Rest(Rest),
-}
-
-/// How a run over an event ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rest {
-    /// The item was made.
-    Created,
-    /// The item was changed, or needed no change.
-    Resolved,
-    /// The effect was there already.
-    Known,
-    /// It goes on at this moment.
-    Later(Timestamp),
-    /// It goes on when its other half comes: a Resolved without a Fired.
-    Remembered,
-    /// It is given up, for this reason.
-    Dead(CallFailure),
-}
-
 /// Decides: the new state, and the one thing to do once it is written down. A state that is equal to the old one need
 /// not be written.
 pub fn next(slot: &Slot, now: Timestamp, rules: &Rules, input: Input<'_>) -> (Slot, Effect) {
@@ -338,8 +305,10 @@ pub fn next(slot: &Slot, now: Timestamp, rules: &Rules, input: Input<'_>) -> (Sl
 }
 
 /// The state and the dead letter's reason.
-fn bury(mut slot: Slot, failure: CallFailure) -> (Slot, Effect) {
+fn bury(mut slot: Slot, event: &Event, failure: CallFailure) -> (Slot, Effect) {
     let item = slot.item().cloned();
+    slot.apply(&event.id);
+    slot.end(&event.episode);
     slot.phase = Phase::Dead { item };
     slot.last_failure = Some(failure.clone());
     (slot, Effect::Rest(Rest::Dead(failure)))
@@ -352,5 +321,7 @@ fn is_given_up(slot: &Slot, event: &Event, failure: &CallFailure, now: Timestamp
         || now.since(event.received_at) >= AGE_MAX
 }
 
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod tests;

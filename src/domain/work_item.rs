@@ -125,6 +125,11 @@ pub enum Change {
         /// The note.
         note: String,
     },
+    /// It goes on: open again, with a note.
+    Reopen {
+        /// The note.
+        note: String,
+    },
     /// It is done: resolved, with a note.
     Resolve {
         /// The note.

@@ -6,12 +6,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 use super::Core;
-use super::create_work_item::event_of;
-use super::settle;
+use super::create_work_item::{case_of, event_of};
 use crate::domain::name::ConnectionName;
 use crate::domain::timestamp::Timestamp;
 use crate::inbound::common_alert_schema;
 use crate::inbound::webhook::Delivery;
+use crate::stores::connections::Lookup;
 use crate::stores::objects::StoreFailure;
 use crate::stores::pending::Marker;
 use crate::stores::slots::SlotLog;
@@ -78,10 +78,17 @@ async fn waits_since(
         return Ok(Some(received_at));
     };
     let event = event_of(core, &delivery, &alert);
-    let slot = settle::slot_of(connection, delivery.action(), &event.episode);
-    let head = SlotLog::new(&core.objects, connection, delivery.action(), &slot)
-        .head()
-        .await?;
-    let is_settled = head.is_some_and(|head| head.state.has_settled(&event.id));
+    let Lookup::Found(connected) = core.connections.look_up(connection).await else {
+        return Ok(Some(received_at));
+    };
+    let Some(case) = case_of(connected, &delivery, &alert, event) else {
+        return Ok(Some(received_at));
+    };
+    let mut is_settled = true;
+    for target in case.targets() {
+        let log = SlotLog::new(&core.objects, connection, delivery.action(), &target.slot);
+        let head = log.head().await?;
+        is_settled &= head.is_some_and(|head| head.state.has_settled(&case.event.id));
+    }
     Ok((!is_settled).then_some(received_at))
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::settle::{self, Case};
+use super::settle::{self, Case, SeenHead, Settled};
 use super::{Budget, Core};
 use crate::domain::alert::{Alert, Condition};
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, Grouping};
 use crate::domain::gate::Passage;
 use crate::domain::identity::{EpisodeId, EventId, Firing};
 use crate::domain::slot::{Event, Rest};
@@ -135,79 +135,34 @@ pub async fn receive(
         Err(reason) => return quarantine(core, &delivery, &reason, labelled).await,
     };
     let event = event_of(core, &delivery, &alert);
-    let marker = marker_of(&alert, &event.id);
+
+    let case =
+        connection.and_then(|connection| case_of(connection, &delivery, &alert, event.clone()));
 
     // Keep it, before anything is done. Beside it, what the next step wants to know.
-    let (kept, gate, head) = keep(
-        core,
-        &delivery,
-        &alert,
-        &event,
-        &marker,
-        connection.as_deref(),
-    )
-    .await;
+    let (kept, gate, head) = keep(core, &delivery, &alert, &event, case.as_ref()).await;
     let creation = kept?;
 
     // Claim and act, if the answer can still leave in time; else the drain does.
     let may_act =
         matches!(gate, Passage::Open) && budget.can_start(&*core.clock, INLINE_CALL_MAX / 2);
-    let rested = match (connection, may_act) {
-        (Some(connection), true) => {
-            act(
-                core,
-                &delivery,
-                &alert,
-                event.clone(),
-                connection,
-                head,
-                budget,
-            )
-            .await
-        }
+    let settled = match &case {
+        Some(case) if may_act => act(core, case, head, budget).await,
         _ => None,
     };
-    Ok(answer(&event, creation, rested))
+    Ok(answer(&event, creation, settled))
 }
 
-/// What came of acting: how it ended, and the item if there is one.
-struct Rested {
-    rest: Rest,
-    item: Option<WorkItemRef>,
-    ignored: bool,
-}
-
-async fn act(
-    core: &Core,
-    delivery: &Delivery,
-    alert: &Alert,
-    event: Event,
-    connection: Arc<Connection>,
-    head: settle::SeenHead,
-    budget: Budget,
-) -> Option<Rested> {
-    let action = connection.actions.get(delivery.action())?.clone();
-    let ignored = event.condition == Condition::Resolved
-        && action.on_resolve == crate::domain::connection::OnResolve::Ignore;
-    let case = Case {
-        connection,
-        action_name: delivery.action().clone(),
-        action,
-        alert,
-        event,
-    };
+/// Claims and acts; `None` if the answer could not wait for it.
+async fn act(core: &Core, case: &Case<'_>, head: SeenHead, budget: Budget) -> Option<Settled> {
     let left = budget.left(&*core.clock);
     let settled = tokio::time::timeout(
         left,
-        settle::settle(core, &case, head, budget, INLINE_CALL_MAX),
+        settle::settle(core, case, head, budget, INLINE_CALL_MAX),
     )
     .await;
     match settled {
-        Ok(Ok(settled)) => Some(Rested {
-            item: settled.slot.item().cloned(),
-            rest: settled.rest,
-            ignored,
-        }),
+        Ok(Ok(settled)) => Some(settled),
         // It is durable; the drain goes on from the state that was written down last.
         Ok(Err(failure)) => {
             tracing::warn!(connection = %case.connection.name, event = %case.event.id, %failure, hint = failure.hint(), "kept, not settled");
@@ -220,14 +175,15 @@ async fn act(
     }
 }
 
-fn answer(event: &Event, creation: Creation, rested: Option<Rested>) -> Answer {
-    let (outcome, item) = match rested {
-        None => (Outcome::Pending, None),
-        Some(rested) => {
-            let outcome = match rested.rest {
+fn answer(event: &Event, creation: Creation, settled: Option<Settled>) -> Answer {
+    let (outcome, work_items) = match settled {
+        None => (Outcome::Pending, Vec::new()),
+        Some(Settled { rest, items, .. }) => {
+            let outcome = match rest {
                 Rest::Created => Outcome::Created,
-                Rest::Resolved | Rest::Known if rested.ignored => Outcome::Ignored,
+                Rest::Updated => Outcome::Updated,
                 Rest::Resolved => Outcome::Resolved,
+                Rest::Ignored => Outcome::Ignored,
                 Rest::Known
                     if creation == Creation::Made && event.condition == Condition::Resolved =>
                 {
@@ -237,14 +193,32 @@ fn answer(event: &Event, creation: Creation, rested: Option<Rested>) -> Answer {
                 Rest::Later(_) | Rest::Remembered => Outcome::Pending,
                 Rest::Dead(_) => Outcome::Quarantined,
             };
-            (outcome, rested.item)
+            (outcome, items)
         }
     };
     Answer {
         event: event.id.to_string(),
         outcome,
-        work_items: item.into_iter().collect(),
+        work_items,
     }
+}
+
+/// The event with what it means for its connection.
+pub(super) fn case_of<'a>(
+    connection: Arc<Connection>,
+    delivery: &Delivery,
+    alert: &'a Alert,
+    event: Event,
+) -> Option<Case<'a>> {
+    let action = connection.actions.get(delivery.action())?.clone();
+    let action_name = delivery.action().clone();
+    Some(Case {
+        connection,
+        action_name,
+        action,
+        alert,
+        event,
+    })
 }
 
 /// The event of an alert, for this connection and action.
@@ -276,10 +250,10 @@ async fn keep(
     delivery: &Delivery,
     alert: &Alert,
     event: &Event,
-    marker: &Marker,
-    connection: Option<&Connection>,
-) -> (Result<Creation, StoreFailure>, Passage, settle::SeenHead) {
+    case: Option<&Case<'_>>,
+) -> (Result<Creation, StoreFailure>, Passage, SeenHead) {
     let name = delivery.connection();
+    let marker = &marker_of(alert, &event.id);
     let keeping = async {
         let mut tries = 0;
         loop {
@@ -308,20 +282,27 @@ async fn keep(
     };
     // A new Fired finds its slot empty: its claim is tried without looking. A Resolved finds what its Fired left.
     let head = async {
-        match alert.condition {
-            Condition::Fired => settle::SeenHead::AssumedEmpty,
-            Condition::Resolved => {
-                let slot = settle::slot_of(name, delivery.action(), &event.episode);
-                let log = SlotLog::new(&core.objects, name, delivery.action(), &slot);
+        let Some(case) = case else {
+            return SeenHead::NotRead;
+        };
+        match (
+            case.targets().as_slice(),
+            alert.condition,
+            case.action.grouping,
+        ) {
+            (_, Condition::Fired, Grouping::Alert) => SeenHead::AssumedEmpty,
+            ([only], ..) => {
+                let log = SlotLog::new(&core.objects, name, delivery.action(), &only.slot);
                 match tokio::time::timeout(LOOK_MAX, log.head()).await {
-                    Ok(Ok(head)) => settle::SeenHead::Read(head.map(Box::new)),
-                    Ok(Err(_)) | Err(_) => settle::SeenHead::NotRead,
+                    Ok(Ok(head)) => SeenHead::Read(head.map(Box::new)),
+                    Ok(Err(_)) | Err(_) => SeenHead::NotRead,
                 }
             }
+            _ => SeenHead::NotRead,
         }
     };
     let uniqueness = async {
-        if connection.is_some() {
+        if case.is_some() {
             let _ = tokio::time::timeout(LOOK_MAX, core.uniqueness(name)).await;
         }
     };

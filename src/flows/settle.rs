@@ -2,21 +2,20 @@
 //!
 //! The intake and the drain share this code, so that the way back from a fault is the way that every alert goes.
 
+mod calls;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::create_work_item::marker_of;
 use super::{Budget, Core};
 use crate::domain::alert::Alert;
-use crate::domain::alert_to_work_item;
-use crate::domain::connection::{Action, Connection, Grouping, OnResolve};
+use crate::domain::connection::{Action, Connection, OnRepeat, OnResolve};
 use crate::domain::failure::CallFailure;
-use crate::domain::identity::{EpisodeId, ItemId, SlotId};
-use crate::domain::name::{ActionName, ConnectionName};
-use crate::domain::slot::{self, Effect, Event, Input, Look, Phase, Rest, Rules, Slot};
-use crate::domain::timestamp::Timestamp;
-use crate::domain::work_item::{Change, WorkItemRef, WorkItemSeen};
-use crate::ports::ItsmProduct;
+use crate::domain::grouping::{self, Target};
+use crate::domain::name::ActionName;
+use crate::domain::slot::{self, Effect, Event, Input, Phase, Rest, Rules, Slot};
+use crate::domain::work_item::WorkItemRef;
 use crate::stores::dead_letters::DeadLetter;
 use crate::stores::numbered_log::{Append, Head};
 use crate::stores::objects::StoreFailure;
@@ -51,21 +50,31 @@ pub enum SeenHead {
     Read(Option<Box<Head<Slot>>>),
 }
 
-/// How a run ended.
+/// How a run over an event ended.
 #[derive(Debug, Clone)]
 pub struct Settled {
-    /// How.
+    /// How; of several slots what is most worth telling.
     pub rest: Rest,
-    /// The slot as it was written down last.
-    pub slot: Slot,
+    /// The work items of the event's slots.
+    pub items: Vec<WorkItemRef>,
+    /// True if nothing is left to do for the event.
+    pub is_settled: bool,
 }
 
-/// The slot of an episode.
-pub fn slot_of(connection: &ConnectionName, action: &ActionName, episode: &EpisodeId) -> SlotId {
-    SlotId::of_episode(connection, action, episode)
+impl Case<'_> {
+    /// The slots that the event belongs to.
+    pub fn targets(&self) -> Vec<Target> {
+        grouping::targets(
+            &self.connection.name,
+            &self.action_name,
+            &self.action,
+            self.alert,
+            &self.event.episode,
+        )
+    }
 }
 
-/// Settles an event as far as it can be now.
+/// Settles an event as far as it can be now, in each of its slots. `seen` is for an event with one slot.
 pub async fn settle(
     core: &Core,
     case: &Case<'_>,
@@ -73,46 +82,88 @@ pub async fn settle(
     budget: Budget,
     call_max: Duration,
 ) -> Result<Settled, StoreFailure> {
-    let run = Run::new(core, case, budget, call_max).await;
-    run.to_the_end(seen).await
+    let targets = case.targets();
+    let seen = if targets.len() == 1 {
+        seen
+    } else {
+        SeenHead::NotRead
+    };
+    let mut all = Settled {
+        rest: Rest::Known,
+        items: Vec::new(),
+        is_settled: true,
+    };
+    for target in &targets {
+        let mut run = Run::new(core, case, target, budget, call_max).await;
+        run.is_alone = targets.len() == 1;
+        let (rest, slot) = run.to_the_end(seen.clone()).await?;
+        all.is_settled &= slot.has_settled(&case.event.id);
+        all.items.extend(slot.item().cloned());
+        if worth(&rest) > worth(&all.rest) {
+            all.rest = rest;
+        }
+    }
+    Ok(all)
+}
+
+/// Of the ends of several slots, which one is told.
+fn worth(rest: &Rest) -> u8 {
+    match rest {
+        Rest::Known => 0,
+        Rest::Ignored => 1,
+        Rest::Remembered => 2,
+        Rest::Resolved => 3,
+        Rest::Updated => 4,
+        Rest::Created => 5,
+        Rest::Dead(_) => 6,
+        Rest::Later(_) => 7,
+    }
 }
 
 struct Run<'a> {
     core: &'a Core,
     case: &'a Case<'a>,
     log: SlotLog,
-    slot_id: SlotId,
+    target: &'a Target,
+    /// True if the event has this slot only.
+    is_alone: bool,
     rules: Rules,
     budget: Budget,
     call_max: Duration,
 }
 
 impl<'a> Run<'a> {
-    async fn new(core: &'a Core, case: &'a Case<'a>, budget: Budget, call_max: Duration) -> Self {
+    async fn new(
+        core: &'a Core,
+        case: &'a Case<'a>,
+        target: &'a Target,
+        budget: Budget,
+        call_max: Duration,
+    ) -> Self {
         let name = &case.connection.name;
-        let slot_id = match case.action.grouping {
-            Grouping::Alert => slot_of(name, &case.action_name, &case.event.episode),
-        };
         let rules = Rules {
             uniqueness: core.uniqueness(name).await,
             longest_transaction: case.connection.longest_transaction,
             call_timeout: call_max,
             changes_on_resolve: case.action.on_resolve != OnResolve::Ignore,
+            notes_repeats: case.action.on_repeat == OnRepeat::Update,
+            reopen_within: case.action.reopen_within,
             dice: core.entropy.dice(),
         };
-        let log = SlotLog::new(&core.objects, name, &case.action_name, &slot_id);
+        let log = SlotLog::new(&core.objects, name, &case.action_name, &target.slot);
         Self {
             core,
             case,
             log,
-            slot_id,
+            target,
+            is_alone: true,
             rules,
             budget,
             call_max,
         }
     }
 
-    async fn to_the_end(&self, seen: SeenHead) -> Result<Settled, StoreFailure> {
+    async fn to_the_end(&self, seen: SeenHead) -> Result<(Rest, Slot), StoreFailure> {
         let mut head = match seen {
             SeenHead::NotRead => self.log.head().await?,
             SeenHead::AssumedEmpty => None,
@@ -157,24 +208,18 @@ impl<'a> Run<'a> {
                 }
             }
             match effect {
-                Effect::Rest(rest) => return Ok(Settled { rest, slot: after }),
+                Effect::Rest(rest) => return Ok((rest, after)),
                 effect => match self.perform(&after, effect).await {
                     Some(next) => input = next,
                     None => {
-                        return Ok(Settled {
-                            rest: Rest::Later(self.core.clock.now()),
-                            slot: after,
-                        });
+                        return Ok((Rest::Later(self.core.clock.now()), after));
                     }
                 },
             }
         }
         tracing::error!(connection = %self.case.connection.name, event = %event.id, "the slot's machine went in circles");
         let slot = head.map(|head| head.state).unwrap_or_default();
-        Ok(Settled {
-            rest: Rest::Later(self.core.clock.now()),
-            slot,
-        })
+        Ok((Rest::Later(self.core.clock.now()), slot))
     }
 
     /// Somebody else wrote first. What we did in the outside still counts; everything else is decided anew.
@@ -194,7 +239,7 @@ impl<'a> Run<'a> {
     async fn keep_dead_letter(&self, reason: &CallFailure) -> Result<(), StoreFailure> {
         let letter = DeadLetter {
             action: self.case.action_name.clone(),
-            slot: Some(self.slot_id.clone()),
+            slot: Some(self.target.slot.clone()),
             reason: reason.clone(),
             hint: reason.hint().to_owned(),
             at: self.core.clock.now(),
@@ -207,149 +252,13 @@ impl<'a> Run<'a> {
             .await
     }
 
+    /// Of an event with several slots, another may be buried: then the letter is that one's.
     async fn take_dead_letter_back(&self) -> Result<(), StoreFailure> {
+        if !self.is_alone {
+            return Ok(());
+        }
         let (name, event) = (&self.case.connection.name, &self.case.event.id);
         self.core.dead.remove(name, event).await
-    }
-
-    /// Does the one thing that the machine asks for; `None` if there is no time left to start it.
-    async fn perform(&self, slot: &Slot, effect: Effect) -> Option<Input<'a>> {
-        let event: &'a Event = &self.case.event;
-        let within = self.time_for(slot, &effect)?;
-        let product = match self.core.products.product(&self.case.connection).await {
-            Ok(product) => product,
-            Err(failure) => return Some(not_called(event, &effect, failure)),
-        };
-        let item_id = ItemId::new(&self.slot_id, slot.generation);
-        let input = match effect {
-            Effect::Create => {
-                let new =
-                    alert_to_work_item::new_work_item(self.case.alert, &self.case.action, &item_id);
-                let created = product.create(&new, within).await;
-                Input::Created(event, self.told_to_the_gate(created).await)
-            }
-            Effect::Find | Effect::Audit => {
-                let found = product
-                    .find(
-                        self.case.action.work_item_type,
-                        &item_id.correlation(),
-                        within,
-                    )
-                    .await;
-                let found = self.told_to_the_gate(found).await;
-                if effect == Effect::Find {
-                    Input::Found(event, found)
-                } else {
-                    Input::Audited(event, found)
-                }
-            }
-            Effect::Read => {
-                let seen = self
-                    .told_to_the_gate(self.read(slot, &*product, within).await)
-                    .await;
-                let look = seen.map(|seen| match seen {
-                    None => Look::Gone,
-                    Some(seen) if seen.is_ours(&item_id.correlation()) => Look::Ours(seen.standing),
-                    Some(_) => Look::Foreign,
-                });
-                Input::Seen(event, look)
-            }
-            Effect::Write => {
-                let written = self.write(slot, &*product, within).await;
-                Input::Written(event, self.told_to_the_gate(written).await)
-            }
-            Effect::CloseExtra(extra) => {
-                let of = slot
-                    .item()
-                    .map(|item| item.number.clone())
-                    .unwrap_or_default();
-                let closed = product
-                    .write(&extra, &Change::CloseAsDuplicate { of }, within)
-                    .await;
-                Input::ExtraClosed(event, self.told_to_the_gate(closed).await)
-            }
-            Effect::Rest(_) => return None,
-        };
-        Some(input)
-    }
-
-    /// The time for a call, checked right before it: whoever was frozen past the end of a claim must not send (R10).
-    fn time_for(&self, slot: &Slot, effect: &Effect) -> Option<Duration> {
-        let left = self.budget.left(&*self.core.clock);
-        if left < self.call_max / 2 {
-            return None;
-        }
-        let now = self.core.clock.now();
-        let too_late = |until: Timestamp| now > until;
-        match (effect, &slot.phase) {
-            (Effect::Create, _) if slot.may_send_until().is_none_or(too_late) => None,
-            (Effect::Write, Phase::Writing { until, .. }) if now.plus(self.call_max) > *until => {
-                None
-            }
-            _ => Some(left.min(self.call_max)),
-        }
-    }
-
-    async fn read(
-        &self,
-        slot: &Slot,
-        product: &dyn ItsmProduct,
-        within: Duration,
-    ) -> Result<Option<WorkItemSeen>, CallFailure> {
-        match slot.item() {
-            Some(item) => product.read(item, within).await,
-            None => Ok(None),
-        }
-    }
-
-    async fn write(
-        &self,
-        slot: &Slot,
-        product: &dyn ItsmProduct,
-        within: Duration,
-    ) -> Result<(), CallFailure> {
-        let early = slot.resolved_early.as_ref().and_then(|early| early.at);
-        let change = alert_to_work_item::on_resolve(
-            &self.case.action,
-            early.or(self.case.alert.resolved_at),
-        );
-        let (Some(item), Some(change)) = (slot.item(), change) else {
-            return Ok(());
-        };
-        let item: &WorkItemRef = item;
-        product.write(item, &change, within).await
-    }
-
-    /// What a call showed of the product as a whole is shared with all other instances. A store that fails here costs
-    /// a few calls more, no alert.
-    async fn told_to_the_gate<T>(&self, result: Result<T, CallFailure>) -> Result<T, CallFailure> {
-        let dependency = format!(
-            "{} ({})",
-            self.case.connection.partner_type.product(),
-            self.case.connection.name
-        );
-        let Err(failure) = &result else {
-            self.core.last_seen.works(&dependency);
-            return result;
-        };
-        self.core.last_seen.fails(&dependency, failure.hint());
-        tracing::warn!(connection = %self.case.connection.name, event = %self.case.event.id, %failure, hint = failure.hint(), "a call to the product did not succeed");
-        if failure.concerns_every_call() {
-            let name = &self.case.connection.name;
-            let now = self.core.clock.now();
-            if let Ok(seen) = self.core.gates.read(name).await
-                && let Some(gate) = seen
-                    .gate
-                    .after_failure(failure, now, self.core.entropy.dice())
-            {
-                let _ = self
-                    .core
-                    .gates
-                    .change(name, &seen, gate, &self.core.writer_id(), now)
-                    .await;
-            }
-        }
-        result
     }
 }
 
@@ -364,16 +273,4 @@ fn is_unfinished(head: &Head<Slot>) -> bool {
 
 fn is_buried(slot: &Slot) -> bool {
     matches!(slot.phase, Phase::Dead { .. })
-}
-
-/// The client could not even be built: the answer to whatever was asked for.
-fn not_called<'a>(event: &'a Event, effect: &Effect, failure: CallFailure) -> Input<'a> {
-    match effect {
-        Effect::Create | Effect::Rest(_) => Input::Created(event, Err(failure)),
-        Effect::Find => Input::Found(event, Err(failure)),
-        Effect::Read => Input::Seen(event, Err(failure)),
-        Effect::Write => Input::Written(event, Err(failure)),
-        Effect::Audit => Input::Audited(event, Err(failure)),
-        Effect::CloseExtra(_) => Input::ExtraClosed(event, Err(failure)),
-    }
 }

@@ -105,6 +105,17 @@ impl NumberedLog {
         Err(corrupt(&self.folder))
     }
 
+    /// All snapshots that are still there, oldest first.
+    pub async fn history<T: DeserializeOwned>(&self) -> Result<Vec<Head<T>>, StoreFailure> {
+        let mut snapshots = Vec::new();
+        for number in self.numbers().await?.into_iter().rev() {
+            if let Some((_, head)) = self.read(number).await? {
+                snapshots.push(head);
+            }
+        }
+        Ok(snapshots)
+    }
+
     /// The newest snapshot, reading what is usually the newest while listing: one round trip where the guess is right.
     pub async fn head_guessing<T: DeserializeOwned>(
         &self,

@@ -23,6 +23,16 @@ pub struct Quarantined {
     pub body_base64: String,
 }
 
+impl Quarantined {
+    /// The body's bytes; `None` if they cannot be read back.
+    pub fn body(&self) -> Option<Bytes> {
+        data_encoding::BASE64
+            .decode(self.body_base64.as_bytes())
+            .ok()
+            .map(Bytes::from)
+    }
+}
+
 /// The quarantine.
 #[derive(Debug, Clone)]
 pub struct Quarantine {
@@ -66,6 +76,29 @@ impl Quarantine {
             .list(&format!("quarantine/{connection}"))
             .await?
             .len())
+    }
+
+    /// All of a connection.
+    pub async fn list(&self, connection: &ConnectionName) -> Result<Vec<BodyId>, StoreFailure> {
+        let names = self
+            .objects
+            .list(&format!("quarantine/{connection}"))
+            .await?;
+        Ok(names
+            .iter()
+            .filter_map(|name| BodyId::parse(name))
+            .collect())
+    }
+
+    /// Removes a body; without an error if it is not there.
+    pub async fn remove(
+        &self,
+        connection: &ConnectionName,
+        id: &BodyId,
+    ) -> Result<(), StoreFailure> {
+        self.objects
+            .delete(&format!("quarantine/{connection}/{id}"))
+            .await
     }
 
     /// Reads a body back.

@@ -33,6 +33,11 @@ impl SlotLog {
         self.0.head_guessing(USUAL_HEAD).await
     }
 
+    /// All of its snapshots, oldest first.
+    pub async fn history(&self) -> Result<Vec<Head<Slot>>, StoreFailure> {
+        self.0.history().await
+    }
+
     /// Appends a snapshot after the one that was seen.
     pub async fn append(
         &self,

@@ -261,6 +261,37 @@ impl ItsmProduct for ServiceNow {
         }
     }
 
+    async fn look_up(
+        &self,
+        _kind: WorkItemType,
+        number: &str,
+        within: Duration,
+    ) -> Result<Option<WorkItemSeen>, CallFailure> {
+        const OPERATION: &str = "look up incident by number";
+        if !wire::is_number(number) {
+            let detail = "an incident's number has letters and digits only, such as `INC0010001`";
+            return Err(CallFailure::new(
+                "ServiceNow",
+                OPERATION,
+                Effect::NotSent,
+                Kind::Invalid,
+                detail,
+            ));
+        }
+        match self
+            .call(OPERATION, Request::LookUp(number), within)
+            .await?
+        {
+            Answered::Record(body) => {
+                let found = wire::many(&body, OPERATION, &self.connection)?;
+                Ok(found
+                    .into_iter()
+                    .find(|seen| seen.item.number.eq_ignore_ascii_case(number)))
+            }
+            Answered::NoRecord => Err(meaning::table_missing(OPERATION)),
+        }
+    }
+
     async fn write(
         &self,
         item: &WorkItemRef,
@@ -304,6 +335,7 @@ enum Request<'a> {
     Get(&'a str),
     Update(&'a str, Vec<u8>),
     Find(&'a CorrelationId),
+    LookUp(&'a str),
     Probe,
 }
 
@@ -312,13 +344,15 @@ impl Request<'_> {
         match self {
             Self::Insert(_) => Method::POST,
             Self::Update(..) => Method::PATCH,
-            Self::Get(_) | Self::Find(_) | Self::Probe => Method::GET,
+            Self::Get(_) | Self::Find(_) | Self::LookUp(_) | Self::Probe => Method::GET,
         }
     }
 
     fn path(&self) -> String {
         match self {
-            Self::Insert(_) | Self::Find(_) | Self::Probe => "/api/now/table/incident".to_owned(),
+            Self::Insert(_) | Self::Find(_) | Self::LookUp(_) | Self::Probe => {
+                "/api/now/table/incident".to_owned()
+            }
             Self::Get(id) | Self::Update(id, _) => format!("/api/now/table/incident/{id}"),
         }
     }
@@ -338,6 +372,11 @@ impl Request<'_> {
                 ("sysparm_limit", FOUND_MAX.to_string()),
                 ("sysparm_no_count", "true".to_owned()),
             ]),
+            Self::LookUp(number) => query.extend([
+                ("sysparm_query", format!("number={number}")),
+                ("sysparm_limit", "2".to_owned()),
+                ("sysparm_no_count", "true".to_owned()),
+            ]),
             Self::Probe => query.extend([
                 ("sysparm_limit", "1".to_owned()),
                 ("sysparm_no_count", "true".to_owned()),
@@ -350,7 +389,7 @@ impl Request<'_> {
     fn body(&self) -> Option<Vec<u8>> {
         match self {
             Self::Insert(body) | Self::Update(_, body) => Some(body.clone()),
-            Self::Get(_) | Self::Find(_) | Self::Probe => None,
+            Self::Get(_) | Self::Find(_) | Self::LookUp(_) | Self::Probe => None,
         }
     }
 }

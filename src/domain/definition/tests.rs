@@ -123,6 +123,13 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
             ),
         ),
         (
+            "reopen_within",
+            with(
+                "actions",
+                serde_json::json!({"default": {"grouping": "rule", "reopen_within": "2 weeks"}}),
+            ),
+        ),
+        (
             "no default action",
             with("actions", serde_json::json!({"other": {}})),
         ),

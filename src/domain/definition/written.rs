@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use crate::domain::alert::Severity;
 use crate::domain::connection::{
-    ClientAuthentication, Grant, Grouping, ImpactAndUrgency, OnResolve, PartnerType, RecordType,
+    ClientAuthentication, Grant, Grouping, ImpactAndUrgency, Mode, OnRepeat, OnResolve,
+    PartnerType, RecordType,
 };
 use crate::domain::secret::Secret;
 use crate::domain::work_item::WorkItemType;
@@ -82,9 +83,18 @@ pub(super) struct ActionDefinition {
     /// What counts as the same problem.
     #[serde(default)]
     pub(super) grouping: Grouping,
-    /// What becomes of the work item when the alert resolves.
+    /// What a further alert of a group does to its work item (grouping `rule` and `configuration_item`).
+    #[serde(default)]
+    pub(super) on_repeat: OnRepeat,
+    /// How long after it was resolved a group's work item is reopened rather than followed by another: `30m`, `12h`, `7d`.
+    #[serde(default)]
+    pub(super) reopen_within: Option<String>,
+    /// What becomes of the work item when the alert resolves (of a group: when its last alert does).
     #[serde(default)]
     pub(super) on_resolve: OnResolve,
+    /// `shadow`: everything but the call to the product, logged.
+    #[serde(default)]
+    pub(super) mode: Mode,
     /// The product's code for how it was solved, where its default is not among the instance's choices.
     #[serde(default)]
     pub(super) close_code: Option<String>,

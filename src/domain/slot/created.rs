@@ -1,8 +1,7 @@
 //! The answers to a create and to the search that goes before a second one.
 
-use super::{
-    EarlyResolve, Effect, Event, Phase, Rest, Rules, SEND_WITHIN, Slot, bury, is_given_up,
-};
+use super::event::begin;
+use super::{Effect, Event, Phase, Rest, Rules, SEND_WITHIN, Slot, Write, bury, is_given_up};
 use crate::domain::failure::{self, CallFailure};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Uniqueness, WorkItemRef, WorkItemSeen};
@@ -36,27 +35,26 @@ fn adopt(
     let mut next = slot.clone();
     next.succeed();
     next.apply(&event.id);
-    let Some(EarlyResolve {
-        event: resolved, ..
-    }) = &next.resolved_early
-    else {
-        next.phase = Phase::Open { item };
+    next.fire(&event.episode);
+    next.phase = Phase::Open { item: item.clone() };
+    let Some(early) = slot.early_of(&event.episode).cloned() else {
         return (next, Effect::Rest(Rest::Created));
     };
-    let resolved = resolved.clone();
     if !rules.changes_on_resolve {
-        next.apply(&resolved);
-        next.resolved_early = None;
-        next.phase = Phase::Done { item };
+        next.apply(&early.event);
+        next.end(&event.episode);
+        next.phase = Phase::Done { item, at: now };
         return (next, Effect::Rest(Rest::Created));
     }
     // Its Resolved came first: the item is changed in the same run.
-    next.phase = Phase::Writing {
-        item,
-        event: resolved,
-        until: now.plus(rules.writing_for()),
-    };
-    (next, Effect::Read)
+    begin(
+        &next,
+        now,
+        rules,
+        Write::Resolve,
+        &early.event,
+        &early.episode,
+    )
 }
 
 /// Ours came too late: the slot has another item, and this one is a duplicate of it.
@@ -67,6 +65,9 @@ fn count_extra(slot: &Slot, event: &Event, item: WorkItemRef) -> (Slot, Effect) 
         next.extras.push(item);
     }
     next.apply(&event.id);
+    if let Phase::Open { .. } = &next.phase {
+        next.fire(&event.episode);
+    }
     (next, Effect::Rest(Rest::Created))
 }
 
@@ -83,7 +84,7 @@ fn on_failure(
     match failure.effect {
         failure::Effect::NotSent | failure::Effect::Refused => {
             if is_given_up(slot, event, &failure, now) {
-                return bury(slot.clone(), failure);
+                return bury(slot.clone(), event, failure);
             }
             let mut next = slot.clone();
             next.phase = Phase::Vacant;
@@ -140,7 +141,7 @@ pub(super) fn on_found(
                 *until = again;
             }
             if is_given_up(slot, event, &failure, now) {
-                return bury(next, failure);
+                return bury(next, event, failure);
             }
             (next, Effect::Rest(Rest::Later(again)))
         }

@@ -1,9 +1,12 @@
-//! An event asks to be settled: claim, wait, take over, or answer what is known.
+//! An event asks to be settled: claim, wait, take over, write, or answer what is known.
 
-use super::{AGE_MAX, AUDIT_AFTER, EarlyResolve, Effect, Event, Phase, Rest, Rules, Slot, TRIES_MAX, bury};
+use super::{
+    AGE_MAX, APPLIED_MAX, AUDIT_AFTER, EarlyResolve, Effect, Event, Phase, Rest, Rules, Slot,
+    TRIES_MAX, Write, bury,
+};
 use crate::domain::alert::Condition;
 use crate::domain::failure::{self, CallFailure, Kind};
-use crate::domain::identity::EventId;
+use crate::domain::identity::{EpisodeId, EventId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::Uniqueness;
 
@@ -14,48 +17,116 @@ pub(super) fn on_event(
     event: &Event,
 ) -> (Slot, Effect) {
     if slot.has_settled(&event.id) {
-        return (slot.clone(), Effect::Rest(Rest::Known));
+        return rest(slot, Rest::Known);
     }
     if slot.applied.contains(&event.id) {
         return owed(slot, now, rules);
     }
     match &slot.phase {
-        Phase::Vacant => match event.condition {
-            Condition::Fired => wait_or(slot, now, |slot| claim(slot, now, rules)),
-            Condition::Resolved => remember(slot, event),
-        },
-        Phase::Creating { until, .. } if now < *until => rest(slot, Rest::Later(*until)),
-        Phase::Creating { attempt, .. } => match event.condition {
-            Condition::Fired => take_over(slot, *attempt, now, rules, event),
-            // The Fired is still pending: it goes on by itself, and this one after it.
-            Condition::Resolved => rest(slot, Rest::Later(now.plus(rules.call_timeout))),
-        },
-        Phase::Open { item } => match event.condition {
-            Condition::Fired => {
-                let mut slot = slot.clone();
-                slot.apply(&event.id);
-                (slot, Effect::Rest(Rest::Known))
-            }
-            Condition::Resolved if !rules.changes_on_resolve => {
-                let mut next = slot.clone();
-                next.apply(&event.id);
-                next.phase = Phase::Done { item: item.clone() };
-                (next, Effect::Rest(Rest::Resolved))
-            }
-            Condition::Resolved => wait_or(slot, now, |slot| write(slot, now, rules, &event.id)),
-        },
         Phase::Writing { until, .. } if now < *until => rest(slot, Rest::Later(*until)),
+        // What it says is for the alert that began it to tell; that alert is still pending.
+        Phase::Writing {
+            write: Write::Repeat | Write::Reopen,
+            event: of,
+            ..
+        } if *of != event.id => rest(slot, Rest::Later(now.plus(rules.call_timeout))),
         // The read before each write shows whether the lost one took effect.
         Phase::Writing {
-            event: written_for, ..
-        } => write(slot, now, rules, written_for),
-        Phase::Done { .. } => {
-            let mut slot = slot.clone();
-            slot.apply(&event.id);
-            (slot, Effect::Rest(Rest::Known))
-        }
-        Phase::Dead { .. } => rest(slot, Rest::Known),
+            write,
+            event: of,
+            episode,
+            ..
+        } => begin(slot, now, rules, *write, &of.clone(), &episode.clone()),
+        _ => match event.condition {
+            Condition::Fired => on_fired(slot, now, rules, event),
+            Condition::Resolved => on_resolved(slot, now, rules, event),
+        },
     }
+}
+
+fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot, Effect) {
+    match &slot.phase {
+        Phase::Vacant => wait_or(slot, now, |slot| claim(slot, now, rules)),
+        Phase::Creating { until, .. } if now < *until => rest(slot, Rest::Later(*until)),
+        Phase::Creating { attempt, .. } => take_over(slot, *attempt, now, rules, event),
+        Phase::Open { .. } if slot.firing.contains(&event.episode) => {
+            counted(slot, event, Rest::Known)
+        }
+        Phase::Open { .. } | Phase::Done { .. } if slot.early_of(&event.episode).is_some() => {
+            // It came and went while the group had its item: there is nothing to tell any more.
+            let ended = slot
+                .early_of(&event.episode)
+                .map(|early| early.event.clone());
+            let (mut next, effect) = counted(slot, event, Rest::Ignored);
+            next.end(&event.episode);
+            ended.iter().for_each(|ended| next.apply(ended));
+            (next, effect)
+        }
+        Phase::Open { .. } if !rules.notes_repeats => counted(slot, event, Rest::Ignored),
+        Phase::Open { .. } => wait_or(slot, now, |slot| {
+            begin(slot, now, rules, Write::Repeat, &event.id, &event.episode)
+        }),
+        // The search of an audit goes by the generation: it must be over before the next one begins.
+        Phase::Done { .. } | Phase::Dead { .. } if slot.owes_an_audit() => {
+            match owed(slot, now, rules) {
+                (next, Effect::Rest(Rest::Known)) => (next, Effect::Rest(Rest::Later(now))),
+                other => other,
+            }
+        }
+        // A person may have reopened it: the read says whether there is an open one.
+        Phase::Done { at, .. } => {
+            let soon = rules
+                .reopen_within
+                .is_some_and(|within| now.since(*at) <= within);
+            let write = if soon { Write::Reopen } else { Write::Repeat };
+            wait_or(slot, now, |slot| {
+                begin(slot, now, rules, write, &event.id, &event.episode)
+            })
+        }
+        Phase::Dead { .. } => wait_or(slot, now, |slot| claim(&next_generation(slot), now, rules)),
+        Phase::Writing { until, .. } => rest(slot, Rest::Later(*until)),
+    }
+}
+
+fn on_resolved(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot, Effect) {
+    let fired = EventId::new(&event.episode, Condition::Fired.as_str());
+    let has_fired = slot.applied.contains(&fired) || slot.firing.contains(&event.episode);
+    match &slot.phase {
+        _ if !has_fired => remember(slot, event),
+        Phase::Open { .. } if !slot.is_held_by_only(&event.episode) => {
+            let (mut next, effect) = counted(slot, event, Rest::Ignored);
+            next.end(&event.episode);
+            (next, effect)
+        }
+        Phase::Open { item } if !rules.changes_on_resolve => {
+            let mut next = slot.clone();
+            next.apply(&event.id);
+            next.end(&event.episode);
+            next.phase = Phase::Done {
+                item: item.clone(),
+                at: now,
+            };
+            (next, Effect::Rest(Rest::Ignored))
+        }
+        Phase::Open { .. } => wait_or(slot, now, |slot| {
+            begin(slot, now, rules, Write::Resolve, &event.id, &event.episode)
+        }),
+        _ => {
+            let (mut next, effect) = counted(slot, event, Rest::Known);
+            next.end(&event.episode);
+            (next, effect)
+        }
+    }
+}
+
+/// The event is in the state, and nothing is done for it.
+fn counted(slot: &Slot, event: &Event, told: Rest) -> (Slot, Effect) {
+    let mut next = slot.clone();
+    next.apply(&event.id);
+    if event.condition == Condition::Fired && matches!(slot.phase, Phase::Open { .. }) {
+        next.fire(&event.episode);
+    }
+    (next, Effect::Rest(told))
 }
 
 fn rest(slot: &Slot, rest: Rest) -> (Slot, Effect) {
@@ -73,7 +144,7 @@ fn wait_or(
     }
 }
 
-fn claim(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
+pub(super) fn claim(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
     let mut next = slot.clone();
     next.phase = Phase::Creating {
         attempt: slot.tries.saturating_add(1),
@@ -81,6 +152,16 @@ fn claim(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
         until: now.plus(rules.creating_for()),
     };
     (next, Effect::Create)
+}
+
+/// The slot before its next item: what held the last one open does not hold this one.
+pub(super) fn next_generation(slot: &Slot) -> Slot {
+    let mut next = slot.clone();
+    next.generation = slot.generation.saturating_add(1);
+    next.phase = Phase::Vacant;
+    next.firing.clear();
+    next.succeed();
+    next
 }
 
 /// The owner of the claim is gone, and what it sent can no longer take effect unseen.
@@ -101,7 +182,7 @@ fn take_over(
                 "no try brought an answer",
             )
         });
-        return bury(slot.clone(), failure);
+        return bury(slot.clone(), event, failure);
     }
     let mut next = slot.clone();
     next.phase = Phase::Creating {
@@ -121,35 +202,70 @@ fn take_over(
 
 fn remember(slot: &Slot, event: &Event) -> (Slot, Effect) {
     let mut next = slot.clone();
-    next.resolved_early = Some(EarlyResolve {
+    next.early.push(EarlyResolve {
         event: event.id.clone(),
+        episode: event.episode.clone(),
         at: event.at,
     });
+    if next.early.len() > APPLIED_MAX {
+        next.early.remove(0);
+    }
     (next, Effect::Rest(Rest::Remembered))
 }
 
-fn write(slot: &Slot, now: Timestamp, rules: &Rules, event: &EventId) -> (Slot, Effect) {
+/// Claims the item for a write, which begins with a read.
+pub(super) fn begin(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    write: Write,
+    event: &EventId,
+    episode: &EpisodeId,
+) -> (Slot, Effect) {
     let Some(item) = slot.item().cloned() else {
         return rest(slot, Rest::Known);
+    };
+    let done_at = match &slot.phase {
+        Phase::Done { at, .. } => Some(*at),
+        Phase::Writing { done_at, .. } => *done_at,
+        _ => None,
     };
     let mut next = slot.clone();
     next.phase = Phase::Writing {
         item,
+        write,
         event: event.clone(),
+        episode: episode.clone(),
         until: now.plus(rules.writing_for()),
+        done_at,
     };
     (next, Effect::Read)
 }
 
 /// The event's effect is there; what is left is an early Resolved, an item made twice, or the look for one.
 fn owed(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
-    if let Some(early) = &slot.resolved_early {
+    if let Some(EarlyResolve { event, episode, .. }) = slot.owed_resolve().cloned() {
         match &slot.phase {
             Phase::Writing { until, .. } if now < *until => return rest(slot, Rest::Later(*until)),
-            Phase::Open { .. } | Phase::Writing { .. } => {
-                return wait_or(slot, now, |slot| write(slot, now, rules, &early.event));
+            Phase::Writing {
+                write,
+                event,
+                episode,
+                ..
+            } => {
+                return begin(slot, now, rules, *write, &event.clone(), &episode.clone());
             }
-            _ => {}
+            Phase::Open { .. } if slot.is_held_by_only(&episode) && rules.changes_on_resolve => {
+                return wait_or(slot, now, |slot| {
+                    begin(slot, now, rules, Write::Resolve, &event, &episode)
+                });
+            }
+            _ => {
+                let mut next = slot.clone();
+                next.apply(&event);
+                next.end(&episode);
+                return (next, Effect::Rest(Rest::Known));
+            }
         }
     }
     if let Some(extra) = slot.extras.first() {

@@ -6,7 +6,9 @@ use super::*;
 use crate::domain::failure::{self, Kind};
 use crate::domain::identity::Firing;
 use crate::domain::name::{ActionName, ConnectionName};
+use crate::domain::work_item::WorkItemSeen;
 use crate::domain::work_item::WorkItemType;
+use crate::domain::work_item::{Standing, Uniqueness};
 
 fn event(condition: Condition) -> Event {
     let connection = ConnectionName::parse("contoso").unwrap();
@@ -30,6 +32,8 @@ fn rules(uniqueness: Uniqueness) -> Rules {
         longest_transaction: Duration::from_secs(60),
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
+        notes_repeats: true,
+        reopen_within: None,
         dice: 500,
     }
 }
@@ -188,7 +192,7 @@ fn a_resolve_that_comes_first_is_remembered_until_its_alert_comes() {
         &rules(BEST),
         Input::Seen(&fired, Ok(Look::Ours(Standing::Open))),
     );
-    assert_eq!(effect, Effect::Write);
+    assert_eq!(effect, Effect::Write(Write::Resolve));
     let (done, effect) = next(&seen, at(602), &rules(BEST), Input::Written(&fired, Ok(())));
     assert_eq!(effect, Effect::Rest(Rest::Resolved));
     assert!(done.has_settled(&fired.id) && done.has_settled(&resolved.id));
@@ -199,7 +203,8 @@ fn a_record_that_is_not_ours_is_never_written() {
     let (fired, resolved) = (event(Condition::Fired), event(Condition::Resolved));
     let open = Slot {
         phase: Phase::Open { item: item("1") },
-        applied: vec![fired.id],
+        firing: vec![fired.episode.clone()],
+        applied: vec![fired.id.clone()],
         ..Slot::default()
     };
     let (writing, effect) = next(&open, at(0), &rules(BEST), Input::Event(&resolved));
@@ -235,6 +240,7 @@ fn an_item_made_twice_is_closed_as_a_duplicate() {
     let fired = event(Condition::Fired);
     let open = Slot {
         phase: Phase::Open { item: item("1") },
+        firing: vec![fired.episode.clone()],
         applied: vec![fired.id.clone()],
         ..Slot::default()
     };
@@ -289,6 +295,49 @@ fn what_can_never_succeed_is_given_up_and_what_is_too_old_is() {
     assert!(matches!(effect, Effect::Rest(Rest::Dead(_))));
     let (_, effect) = next(&claimed, old, &rules(BEST), Input::Event(&fired));
     assert!(matches!(effect, Effect::Rest(Rest::Dead(_))));
+}
+
+#[test]
+fn what_was_given_up_can_be_tried_again() {
+    let (fired, resolved) = (event(Condition::Fired), event(Condition::Resolved));
+    let invalid = || failure(failure::Effect::Refused, Kind::Invalid);
+    let (claimed, _) = next(&Slot::default(), at(0), &rules(BEST), Input::Event(&fired));
+    let (dead, _) = next(
+        &claimed,
+        at(1),
+        &rules(BEST),
+        Input::Created(&fired, Err(invalid())),
+    );
+    assert!(dead.has_settled(&fired.id));
+    let (_, effect) = next(
+        &dead.revived(&fired),
+        at(2),
+        &rules(BEST),
+        Input::Event(&fired),
+    );
+    assert_eq!(effect, Effect::Create);
+
+    let (open, _) = next(
+        &claimed,
+        at(1),
+        &rules(BEST),
+        Input::Created(&fired, Ok(item("1"))),
+    );
+    let (writing, _) = next(&open, at(2), &rules(BEST), Input::Event(&resolved));
+    let (dead, _) = next(
+        &writing,
+        at(3),
+        &rules(BEST),
+        Input::Seen(&resolved, Err(invalid())),
+    );
+    assert!(matches!(dead.phase, Phase::Dead { .. }));
+    let (_, effect) = next(
+        &dead.revived(&resolved),
+        at(4),
+        &rules(BEST),
+        Input::Event(&resolved),
+    );
+    assert_eq!(effect, Effect::Read);
 }
 
 /// A product without uniqueness that executes a request at once, late, or never, and tells so or not.
@@ -435,7 +484,7 @@ fn quiesce(state: &Slot, world: &World, now: i64, fired: &Event) -> usize {
                     Input::ExtraClosed(fired, Ok(()))
                 }
                 Effect::Rest(_) => break,
-                Effect::Read | Effect::Write => unreachable!(),
+                Effect::Read | Effect::Write(_) => unreachable!(),
             };
             (slot, effect) = next(&slot, at(now), &rules(BEST), input);
         }

@@ -1,6 +1,7 @@
 //! The answers to a read, a write and an audit of an item that exists.
 
-use super::{Effect, Event, Look, Phase, Rest, Rules, Slot, bury, is_given_up};
+use super::event::{claim, next_generation};
+use super::{Effect, Event, Look, Phase, Rest, Rules, Slot, Write, bury, is_given_up};
 use crate::domain::failure::{self, CallFailure, Kind};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Standing, WorkItemSeen};
@@ -12,14 +13,33 @@ pub(super) fn on_seen(
     event: &Event,
     result: Result<Look, CallFailure>,
 ) -> (Slot, Effect) {
-    let Phase::Writing { .. } = &slot.phase else {
+    let Phase::Writing { write, done_at, .. } = &slot.phase else {
         return (slot.clone(), Effect::Rest(Rest::Later(now)));
     };
-    match result {
-        Ok(Look::Ours(Standing::Open)) => (slot.clone(), Effect::Write),
-        // A person was faster, or our own lost write took effect; or a person removed it. There is nothing to write to.
-        Ok(Look::Ours(Standing::Resolved | Standing::Closed) | Look::Gone) => done(slot),
-        Ok(Look::Foreign) => {
+    match (result, write) {
+        (Ok(Look::Ours(Standing::Open)), Write::Resolve) => {
+            (slot.clone(), Effect::Write(Write::Resolve))
+        }
+        // A person was faster, or our own lost write took effect; or a person removed it: nothing is left to write to.
+        (Ok(Look::Ours(_) | Look::Gone), Write::Resolve) => done(slot, now),
+        // Somebody reopened it, or our own lost write did: it needs the note only.
+        (Ok(Look::Ours(Standing::Open)), Write::Repeat | Write::Reopen) => {
+            (slot.clone(), Effect::Write(Write::Repeat))
+        }
+        (Ok(Look::Ours(Standing::Resolved)), Write::Reopen) => {
+            (slot.clone(), Effect::Write(Write::Reopen))
+        }
+        // A person resolved it while its alerts go on.
+        (Ok(Look::Ours(Standing::Resolved)), Write::Repeat)
+            if rules.reopen_within.is_some() && done_at.is_none() =>
+        {
+            (slot.clone(), Effect::Write(Write::Reopen))
+        }
+        // It is over for good: the alert gets the next one.
+        (Ok(Look::Ours(_) | Look::Gone), Write::Repeat | Write::Reopen) => {
+            claim(&next_generation(slot), now, rules)
+        }
+        (Ok(Look::Foreign), _) => {
             let failure = CallFailure::new(
                 "the ITSM product",
                 "read work item",
@@ -27,9 +47,9 @@ pub(super) fn on_seen(
                 Kind::Foreign,
                 "the record under our key carries another correlation id; it was left alone",
             );
-            bury(slot.clone(), failure)
+            bury(slot.clone(), event, failure)
         }
-        Err(failure) => back_to_open(slot, now, rules, event, failure),
+        (Err(failure), _) => back(slot, now, rules, event, failure),
     }
 }
 
@@ -44,39 +64,63 @@ pub(super) fn on_written(
         return (slot.clone(), Effect::Rest(Rest::Later(now)));
     };
     match result {
-        Ok(()) => done(slot),
+        Ok(()) => done(slot, now),
         // Unknown or not, the read before the next write shows what came of it.
-        Err(failure) => back_to_open(slot, now, rules, event, failure),
+        Err(failure) => back(slot, now, rules, event, failure),
     }
 }
 
-fn done(slot: &Slot) -> (Slot, Effect) {
-    let Phase::Writing { item, event, .. } = &slot.phase else {
+fn done(slot: &Slot, now: Timestamp) -> (Slot, Effect) {
+    let Phase::Writing {
+        item,
+        write,
+        event,
+        episode,
+        ..
+    } = &slot.phase
+    else {
         return (slot.clone(), Effect::Rest(Rest::Known));
     };
     let mut next = slot.clone();
     next.apply(event);
-    next.resolved_early = next.resolved_early.filter(|early| early.event != *event);
     next.succeed();
-    next.phase = Phase::Done { item: item.clone() };
-    (next, Effect::Rest(Rest::Resolved))
+    match write {
+        Write::Resolve => {
+            next.end(episode);
+            next.phase = Phase::Done {
+                item: item.clone(),
+                at: now,
+            };
+            (next, Effect::Rest(Rest::Resolved))
+        }
+        Write::Repeat | Write::Reopen => {
+            next.fire(episode);
+            next.phase = Phase::Open { item: item.clone() };
+            (next, Effect::Rest(Rest::Updated))
+        }
+    }
 }
 
-fn back_to_open(
+/// The write did not take effect, as far as we know: back to where it began, until after a wait.
+fn back(
     slot: &Slot,
     now: Timestamp,
     rules: &Rules,
     event: &Event,
     failure: CallFailure,
 ) -> (Slot, Effect) {
-    let Phase::Writing { item, .. } = &slot.phase else {
+    let Phase::Writing { item, done_at, .. } = &slot.phase else {
         return (slot.clone(), Effect::Rest(Rest::Later(now)));
     };
     if is_given_up(slot, event, &failure, now) {
-        return bury(slot.clone(), failure);
+        return bury(slot.clone(), event, failure);
     }
     let mut next = slot.clone();
-    next.phase = Phase::Open { item: item.clone() };
+    let item = item.clone();
+    next.phase = match done_at {
+        Some(at) => Phase::Done { item, at: *at },
+        None => Phase::Open { item },
+    };
     let again = next.wait_after(&failure, now, rules.dice);
     (next, Effect::Rest(Rest::Later(again)))
 }

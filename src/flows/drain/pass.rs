@@ -18,7 +18,6 @@ use crate::inbound::webhook::Delivery;
 use crate::stores::gates::SeenGate;
 use crate::stores::objects::StoreFailure;
 use crate::stores::pending::Marker;
-use crate::stores::slots::SlotLog;
 
 /// One pass over the markers.
 pub(super) struct Pass<'a> {
@@ -140,17 +139,6 @@ impl<'a> Pass<'a> {
         };
         let mut event = event_of(self.core, &delivery, &alert);
         event.received_at = received_at;
-        let slot = settle::slot_of(name, delivery.action(), &event.episode);
-        let head = SlotLog::new(&self.core.objects, name, delivery.action(), &slot)
-            .head()
-            .await?;
-        if head
-            .as_ref()
-            .is_some_and(|head| head.state.has_settled(&event.id))
-        {
-            self.core.pending.clear(name, marker).await?;
-            return Ok(Some(Rest::Known));
-        }
         let case = Case {
             connection: Arc::clone(self.connection),
             action_name: delivery.action().clone(),
@@ -161,13 +149,13 @@ impl<'a> Pass<'a> {
         let settled = settle::settle(
             self.core,
             &case,
-            SeenHead::Read(head.map(Box::new)),
+            SeenHead::NotRead,
             self.budget,
             DRAIN_CALL_MAX,
         )
         .await?;
         self.look_at_the_gate(&settled.rest).await?;
-        if settled.slot.has_settled(&case.event.id) {
+        if settled.is_settled {
             self.core.pending.clear(name, marker).await?;
         }
         Ok(Some(settled.rest))
@@ -176,7 +164,7 @@ impl<'a> Pass<'a> {
     /// A call that succeeded opens a gate that was being probed; one that closed it ends the pass.
     async fn look_at_the_gate(&self, rest: &Rest) -> Result<(), StoreFailure> {
         let name = &self.connection.name;
-        if matches!(rest, Rest::Created | Rest::Resolved) && self.probing.get() {
+        if matches!(rest, Rest::Created | Rest::Updated | Rest::Resolved) && self.probing.get() {
             self.probing.set(false);
             let now = self.core.clock.now();
             self.core

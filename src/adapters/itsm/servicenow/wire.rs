@@ -22,6 +22,7 @@ const CLOSE_NOTES_CHARS_MAX: usize = 4000;
 const CLOSE_CODE: &str = "Solution provided";
 const CLOSE_CODE_DUPLICATE: &str = "Duplicate";
 
+const STATE_IN_PROGRESS: &str = "2";
 const STATE_RESOLVED: &str = "6";
 const STATE_CLOSED: &str = "7";
 const STATE_CANCELLED: &str = "8";
@@ -64,6 +65,10 @@ pub(super) fn changed(change: &Change) -> Vec<u8> {
     };
     let fields = match change {
         Change::Comment { note } => BTreeMap::from([("work_notes", note.clone())]),
+        Change::Reopen { note } => BTreeMap::from([
+            ("state", STATE_IN_PROGRESS.to_owned()),
+            ("work_notes", note.clone()),
+        ]),
         Change::Resolve { note, code } => solved(STATE_RESOLVED, code.as_deref(), CLOSE_CODE, note),
         Change::Close { note, code } => solved(STATE_CLOSED, code.as_deref(), CLOSE_CODE, note),
         // Closing for good needs `itil_admin`; resolved ones close by themselves.
@@ -81,6 +86,7 @@ pub(super) fn changed(change: &Change) -> Vec<u8> {
 pub(super) fn change_name(change: &Change) -> &'static str {
     match change {
         Change::Comment { .. } => "comment on incident",
+        Change::Reopen { .. } => "reopen incident",
         Change::Resolve { .. } => "resolve incident",
         Change::Close { .. } => "close incident",
         Change::CloseAsDuplicate { .. } => "close incident as duplicate",
@@ -93,10 +99,15 @@ pub(super) fn took_effect(
     seen: &WorkItemSeen,
     operation: &str,
 ) -> Result<(), CallFailure> {
-    if matches!(change, Change::Comment { .. }) || seen.standing != Standing::Open {
+    let as_asked = match change {
+        Change::Comment { .. } => true,
+        Change::Reopen { .. } => seen.standing == Standing::Open,
+        _ => seen.standing != Standing::Open,
+    };
+    if as_asked {
         return Ok(());
     }
-    let detail = "the instance accepted the request and kept the incident open; a business rule or a missing mandatory field is the usual reason";
+    let detail = "the instance accepted the request and kept the incident's state; a business rule or a missing mandatory field is the usual reason";
     Err(CallFailure::new(
         "ServiceNow",
         operation,
@@ -208,18 +219,21 @@ fn undecodable(operation: &str, detail: &str) -> CallFailure {
     )
 }
 
+/// True for what may be an incident's number. It goes into queries, which have no way to escape anything.
+pub(super) fn is_number(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
 fn seen(
     record: Record,
     operation: &str,
     connection: &Connection,
 ) -> Result<WorkItemSeen, CallFailure> {
     let is_key = record.sys_id.len() == 32 && record.sys_id.bytes().all(|b| b.is_ascii_hexdigit());
-    let is_number = (1..=40).contains(&record.number.len())
-        && record
-            .number
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if !is_key || !is_number {
+    if !is_key || !is_number(&record.number) {
         return Err(undecodable(
             operation,
             "the answer's record has no valid `sys_id` or `number`",

@@ -1,0 +1,221 @@
+//! Does what the slot's machine asks for: the calls to the product, each within its time, and what they tell the gate.
+
+use std::time::Duration;
+
+use super::{Case, Run};
+use crate::domain::alert_to_work_item;
+use crate::domain::connection::Mode;
+use crate::domain::failure::CallFailure;
+use crate::domain::identity::ItemId;
+use crate::domain::slot::{Effect, Event, Input, Look, Phase, Slot, Write};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::work_item::{Change, Standing, WorkItemRef, WorkItemSeen};
+use crate::ports::ItsmProduct;
+
+/// What stands in place of a number where no work item is made.
+const SHADOW_NUMBER: &str = "shadow";
+
+impl<'a> Run<'a> {
+    /// Does the one thing that the machine asks for; `None` if there is no time left to start it.
+    pub(super) async fn perform(&self, slot: &Slot, effect: Effect) -> Option<Input<'a>> {
+        let event: &'a Event = &self.case.event;
+        let within = self.time_for(slot, &effect)?;
+        if self.case.action.mode == Mode::Shadow {
+            return Some(self.shadowed(slot, effect));
+        }
+        let product = match self.core.products.product(&self.case.connection).await {
+            Ok(product) => product,
+            Err(failure) => return Some(not_called(event, &effect, failure)),
+        };
+        let item_id = ItemId::new(&self.target.slot, slot.generation);
+        let input = match effect {
+            Effect::Create => {
+                let new =
+                    alert_to_work_item::new_work_item(self.case.alert, &self.case.action, &item_id);
+                let created = product.create(&new, within).await;
+                Input::Created(event, self.told_to_the_gate(created).await)
+            }
+            Effect::Find | Effect::Audit => {
+                let found = product
+                    .find(
+                        self.case.action.work_item_type,
+                        &item_id.correlation(),
+                        within,
+                    )
+                    .await;
+                let found = self.told_to_the_gate(found).await;
+                if effect == Effect::Find {
+                    Input::Found(event, found)
+                } else {
+                    Input::Audited(event, found)
+                }
+            }
+            Effect::Read => {
+                let seen = self
+                    .told_to_the_gate(self.read(slot, &*product, within).await)
+                    .await;
+                let look = seen.map(|seen| match seen {
+                    None => Look::Gone,
+                    Some(seen) if seen.is_ours(&item_id.correlation()) => Look::Ours(seen.standing),
+                    Some(_) => Look::Foreign,
+                });
+                Input::Seen(event, look)
+            }
+            Effect::Write(write) => {
+                let written = self.write(slot, write, &*product, within).await;
+                Input::Written(event, self.told_to_the_gate(written).await)
+            }
+            Effect::CloseExtra(extra) => {
+                let of = slot
+                    .item()
+                    .map(|item| item.number.clone())
+                    .unwrap_or_default();
+                let closed = product
+                    .write(&extra, &Change::CloseAsDuplicate { of }, within)
+                    .await;
+                Input::ExtraClosed(event, self.told_to_the_gate(closed).await)
+            }
+            Effect::Rest(_) => return None,
+        };
+        Some(input)
+    }
+
+    /// The time for a call, checked right before it: whoever was frozen past the end of a claim must not send (R10).
+    fn time_for(&self, slot: &Slot, effect: &Effect) -> Option<Duration> {
+        let left = self.budget.left(&*self.core.clock);
+        if left < self.call_max / 2 {
+            return None;
+        }
+        let now = self.core.clock.now();
+        let too_late = |until: Timestamp| now > until;
+        match (effect, &slot.phase) {
+            (Effect::Create, _) if slot.may_send_until().is_none_or(too_late) => None,
+            (Effect::Write(_), Phase::Writing { until, .. })
+                if now.plus(self.call_max) > *until =>
+            {
+                None
+            }
+            _ => Some(left.min(self.call_max)),
+        }
+    }
+
+    async fn read(
+        &self,
+        slot: &Slot,
+        product: &dyn ItsmProduct,
+        within: Duration,
+    ) -> Result<Option<WorkItemSeen>, CallFailure> {
+        match slot.item() {
+            Some(item) => product.read(item, within).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn write(
+        &self,
+        slot: &Slot,
+        write: Write,
+        product: &dyn ItsmProduct,
+        within: Duration,
+    ) -> Result<(), CallFailure> {
+        let (Some(item), Some(change)) = (slot.item(), self.change(slot, write)) else {
+            return Ok(());
+        };
+        product.write(item, &change, within).await
+    }
+
+    fn change(&self, slot: &Slot, write: Write) -> Option<Change> {
+        let Case { alert, action, .. } = self.case;
+        let note = || alert_to_work_item::on_repeat(alert);
+        match write {
+            Write::Repeat => Some(Change::Comment { note: note() }),
+            Write::Reopen => Some(Change::Reopen { note: note() }),
+            Write::Resolve => {
+                let early = slot
+                    .early
+                    .iter()
+                    .find(|early| early.episode == self.case.event.episode);
+                let ended = early.and_then(|early| early.at).or(alert.resolved_at);
+                alert_to_work_item::on_resolve(action, ended)
+            }
+        }
+    }
+
+    /// What the product would have answered, had it been asked (mode `shadow`).
+    fn shadowed(&self, slot: &Slot, effect: Effect) -> Input<'a> {
+        let event: &'a Event = &self.case.event;
+        tracing::info!(connection = %self.case.connection.name, action = %self.case.action_name, event = %event.id, slot = %self.target.slot, effect = ?effect, "shadow: the product is not called");
+        match effect {
+            Effect::Create | Effect::Rest(_) => {
+                let key = ItemId::new(&self.target.slot, slot.generation).record_key();
+                Input::Created(
+                    event,
+                    Ok(WorkItemRef {
+                        work_item_type: self.case.action.work_item_type,
+                        number: SHADOW_NUMBER.to_owned(),
+                        id: key.as_str().to_owned(),
+                        url: String::new(),
+                    }),
+                )
+            }
+            Effect::Find => Input::Found(event, Ok(Vec::new())),
+            Effect::Audit => Input::Audited(event, Ok(Vec::new())),
+            Effect::Read => {
+                let standing = match &slot.phase {
+                    Phase::Writing {
+                        write: Write::Reopen,
+                        ..
+                    } => Standing::Resolved,
+                    _ => Standing::Open,
+                };
+                Input::Seen(event, Ok(Look::Ours(standing)))
+            }
+            Effect::Write(_) => Input::Written(event, Ok(())),
+            Effect::CloseExtra(_) => Input::ExtraClosed(event, Ok(())),
+        }
+    }
+
+    /// What a call showed of the product as a whole is shared with all other instances. A store that fails here costs
+    /// a few calls more, no alert.
+    async fn told_to_the_gate<T>(&self, result: Result<T, CallFailure>) -> Result<T, CallFailure> {
+        let dependency = format!(
+            "{} ({})",
+            self.case.connection.partner_type.product(),
+            self.case.connection.name
+        );
+        let Err(failure) = &result else {
+            self.core.last_seen.works(&dependency);
+            return result;
+        };
+        self.core.last_seen.fails(&dependency, failure.hint());
+        tracing::warn!(connection = %self.case.connection.name, event = %self.case.event.id, %failure, hint = failure.hint(), "a call to the product did not succeed");
+        if failure.concerns_every_call() {
+            let name = &self.case.connection.name;
+            let now = self.core.clock.now();
+            if let Ok(seen) = self.core.gates.read(name).await
+                && let Some(gate) = seen
+                    .gate
+                    .after_failure(failure, now, self.core.entropy.dice())
+            {
+                let _ = self
+                    .core
+                    .gates
+                    .change(name, &seen, gate, &self.core.writer_id(), now)
+                    .await;
+            }
+        }
+        result
+    }
+}
+
+/// The client could not even be built: the answer to whatever was asked for.
+fn not_called<'a>(event: &'a Event, effect: &Effect, failure: CallFailure) -> Input<'a> {
+    match effect {
+        Effect::Create | Effect::Rest(_) => Input::Created(event, Err(failure)),
+        Effect::Find => Input::Found(event, Err(failure)),
+        Effect::Read => Input::Seen(event, Err(failure)),
+        Effect::Write(_) => Input::Written(event, Err(failure)),
+        Effect::Audit => Input::Audited(event, Err(failure)),
+        Effect::CloseExtra(_) => Input::ExtraClosed(event, Err(failure)),
+    }
+}
