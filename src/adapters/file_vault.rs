@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
+use crate::adapters::entropy::OsEntropy;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::secret::Secret;
-use crate::ports::Vault;
+use crate::ports::{Entropy as _, Vault};
 
 /// Longest name of a secret: Key Vault's limit.
 const NAME_CHARS_MAX: usize = 127;
@@ -76,19 +77,32 @@ impl FileVault {
     )]
     fn write(&self, path: &Path, value: &Secret) -> std::io::Result<()> {
         self.make_folder()?;
-        let temporary = path.with_extension(format!("{}.new", std::process::id()));
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
+        // New for each write: two at once, also in two containers where both are process 1, must not share it.
+        let temporary = path.with_extension(format!("{:016x}.new", OsEntropy.dice()));
+        let written = write_new(&temporary, value).and_then(|()| std::fs::rename(&temporary, path));
+        if written.is_err() {
+            // Half a secret is a secret too. If it cannot be removed, the error that is told is the first.
+            let _ = std::fs::remove_file(&temporary);
         }
-        let mut file = options.open(&temporary)?;
-        file.write_all(value.expose().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+        written
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the owner of the vault's files"
+)]
+fn write_new(path: &Path, value: &Secret) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(value.expose().as_bytes())?;
+    file.sync_all()
 }
 
 #[async_trait]
@@ -158,7 +172,6 @@ mod tests {
 
     #[tokio::test]
     #[cfg(unix)]
-    #[expect(clippy::disallowed_methods, reason = "the test looks at the files")]
     async fn keeps_secrets_for_the_owner_only() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
