@@ -85,7 +85,7 @@ fn client(
         asked: Mutex::default(),
     });
     let clock = Arc::new(SystemClock::default());
-    let transport: Arc<dyn Transport> = script.clone();
+    let transport: Arc<dyn Transport> = Arc::<Script>::clone(&script);
     (
         ServiceNow::new(transport, Arc::new(NoVault), clock, Arc::new(connection)),
         script,
