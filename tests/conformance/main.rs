@@ -1,0 +1,13 @@
+//! What every implementation of a port must do: written once, run for all of them. An implementation joins by one line at
+//! the end of its suite.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a suite fails by panicking, and its checks are plain functions"
+)]
+
+mod itsm_product;
+mod numbered_log;
+mod odd_store;
+mod state_store;
+mod vault;
