@@ -1,0 +1,102 @@
+//! Many seeds, on as many threads as there are cores, each run on a runtime of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::ledger::Violation;
+use crate::planted::Planted;
+use crate::pool::spread;
+use crate::report::{Failure, Tally, replay_seed};
+use crate::run::{Order, Ran, run};
+use crate::swarm::Variant;
+
+/// Seeds that are run twice, to see that the seed decides everything.
+const REPEATED: usize = 20;
+
+/// Failures of which everything is kept; of more, only what is wrong.
+const DETAILED: usize = 3;
+
+/// Which runs.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The products.
+    pub variants: Vec<Variant>,
+    /// A defence that is taken away.
+    pub planted: Option<Planted>,
+    /// Whether all calls are kept and not only the newest.
+    pub trace: bool,
+}
+
+/// Runs one seed; a panic is a violation like any other.
+pub fn run_seed(seed: u64, variant: Variant, planted: Option<Planted>, trace: bool) -> Ran {
+    let order = Order {
+        planted,
+        trace,
+        ..Order::of_seed(seed, variant)
+    };
+    guarded(order)
+}
+
+/// Runs an order; a panic is a violation like any other.
+pub fn guarded(order: Order) -> Ran {
+    catch_unwind(AssertUnwindSafe(|| run(order)))
+        .unwrap_or_else(|_| Ran::failed("panic", "the run panicked"))
+}
+
+/// Runs all seeds. `progress` is told how many runs are done.
+pub fn run_all(request: &Request, progress: &(dyn Fn(u64) + Sync)) -> Tally {
+    let jobs: Vec<(usize, u64, Variant)> = request
+        .seeds
+        .iter()
+        .enumerate()
+        .flat_map(|(place, seed)| {
+            request
+                .variants
+                .iter()
+                .map(move |variant| (place, *seed, *variant))
+        })
+        .collect();
+    let work = |tally: &mut Tally, &(place, seed, variant): &(usize, u64, Variant)| {
+        one(tally, request, place, seed, variant);
+    };
+    spread(&jobs, work, progress)
+}
+
+fn one(tally: &mut Tally, request: &Request, place: usize, seed: u64, variant: Variant) {
+    let mut ran = run_seed(seed, variant, request.planted, request.trace);
+    tally.seeded += 1;
+    if place < REPEATED {
+        let again = run_seed(seed, variant, request.planted, false);
+        tally.repeated += 1;
+        if (again.hash, again.calls) != (ran.hash, ran.calls) {
+            ran.violations.push(Violation {
+                invariant: "I24",
+                seen: format!(
+                    "two runs of this seed differ: {} and {} port calls, hashes {:016x} and {:016x}",
+                    ran.calls, again.calls, ran.hash, again.hash
+                ),
+            });
+        }
+    }
+    tally.add(&ran);
+    if request.trace && ran.violations.is_empty() {
+        tally
+            .traces
+            .push(format!("seed {seed} {}", variant.as_str()));
+        tally
+            .traces
+            .extend(ran.lines.iter().map(ToString::to_string));
+    }
+    if !ran.violations.is_empty() {
+        let is_detailed = tally.failures.len() < DETAILED;
+        tally.failures.push(Failure {
+            name: format!("seed {seed}"),
+            variant,
+            violations: ran.violations,
+            settings: Order::of_seed(seed, variant).swarm.to_string(),
+            lines: if is_detailed { ran.lines } else { Vec::new() },
+            replay: replay_seed(seed, variant, request.planted),
+        });
+    }
+}

@@ -1,0 +1,136 @@
+//! The way to the product as a process sees it: requests that do not leave, answers that do not come, and a process
+//! that stands still right before it sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use itsm_connector::ports::{Transport, TransportFailure, TransportTrouble};
+use simulators::machine::Delivery;
+
+use crate::backlog::Deed;
+use crate::clock::pause;
+use crate::counters;
+use crate::process::Process;
+use crate::swarm::Class;
+
+/// The longest claim there is: of a drain, where the product does not keep our key unique.
+const LONGEST_CLAIM: Duration = Duration::from_secs(170);
+
+/// The way of one process.
+#[derive(Debug)]
+pub struct ProductTransport(Arc<Process>);
+
+impl ProductTransport {
+    /// The way of this process.
+    pub fn new(process: Arc<Process>) -> Self {
+        Self(process)
+    }
+
+    /// The process stands still for a while. If its caller is dropped meanwhile and the process lives, the request is
+    /// sent all the same when it goes on: the thaw is in the middle of the send.
+    async fn freeze(&self, request: http::Request<Bytes>) -> http::Request<Bytes> {
+        let scene = &self.0.scene;
+        if !scene.strikes(Class::Freeze) {
+            return request;
+        }
+        let span = Duration::from_millis(scene.weather().between(1_000, 400_000));
+        let is_create =
+            request.method() == http::Method::POST && request.uri().path().ends_with("/incident");
+        if is_create {
+            if span > LONGEST_CLAIM {
+                scene.ledger.count(counters::LONG_FREEZE);
+            }
+            if let Some(correlation) = crate::product::correlation_of(&request) {
+                scene.product().frozen.insert(correlation);
+            }
+        }
+        let mut frozen = Frozen {
+            process: &self.0,
+            until: scene.elapsed() + span,
+            request: Some(request),
+        };
+        pause(span).await;
+        frozen.request.take().unwrap_or_default()
+    }
+}
+
+/// A request that is not sent yet, of a process that stands still.
+struct Frozen<'a> {
+    process: &'a Process,
+    until: Duration,
+    request: Option<http::Request<Bytes>>,
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take()
+            && !self.process.is_dead()
+        {
+            let scene = &self.process.scene;
+            scene
+                .backlog()
+                .add(self.until, Deed::Send(Box::new(request)));
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for ProductTransport {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        within: Duration,
+    ) -> Result<http::Response<Bytes>, TransportFailure> {
+        let scene = &self.0.scene;
+        let what = format!("product {} {}", request.method(), shown(request.uri()));
+        let call = self.0.begin(what, (0, 0)).await;
+        if scene.strikes(Class::NotSent) {
+            call.end("not sent").await;
+            return Err(TransportFailure::NotSent(TransportTrouble::Unreachable));
+        }
+        let request = self.freeze(request).await;
+        scene.catch_up();
+        let answer = scene.answer(request, scene.now_ms(), &self.0.node);
+        let status = answer.response.status().as_u16();
+        let usual = scene.takes(scene.swarm.product_ms);
+        let (takes, outcome) = match answer.delivery {
+            Delivery::Whole => (usual, Ok(answer.response)),
+            Delivery::After(late) => (usual + late, Ok(answer.response)),
+            Delivery::Drip(every) => {
+                let bytes = u32::try_from(answer.response.body().len()).unwrap_or(u32::MAX);
+                (every.saturating_mul(bytes), Ok(answer.response))
+            }
+            Delivery::NeverRead | Delivery::Cut(_) => (usual, Err(TransportTrouble::Broken)),
+            Delivery::Lost if scene.weather().chance(0.5) => (usual, Err(TransportTrouble::Broken)),
+            Delivery::Lost => (within, Err(TransportTrouble::TimedOut)),
+        };
+        let told = match (&outcome, takes > within) {
+            (_, true) => format!("{status}, too slow"),
+            (Ok(_), _) => status.to_string(),
+            (Err(trouble), _) => format!("{trouble:?}"),
+        };
+        call.end(format!("{told}{}", scene.product().last_fault()))
+            .await;
+        pause(takes.min(within)).await;
+        if takes > within {
+            return Err(TransportFailure::Unknown(TransportTrouble::TimedOut));
+        }
+        outcome.map_err(TransportFailure::Unknown)
+    }
+}
+
+/// The path, and of a search what it searches for.
+fn shown(uri: &http::Uri) -> String {
+    let searched = uri
+        .query()
+        .and_then(|query| {
+            query
+                .split('&')
+                .find_map(|part| part.strip_prefix("sysparm_query="))
+        })
+        .map(|query| format!(" {query}"))
+        .unwrap_or_default();
+    format!("{}{searched}", uri.path())
+}

@@ -1,0 +1,89 @@
+//! The vault as a process sees it: it holds one connection, and fails by seed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use itsm_connector::domain::failure::{CallFailure, Effect, Kind};
+use itsm_connector::domain::secret::Secret;
+use itsm_connector::ports::Vault;
+use itsm_connector::stores::connections::SECRET_PREFIX;
+
+use crate::clock::pause;
+use crate::process::Process;
+use crate::product::{CLIENT_ID, CLIENT_SECRET, CONNECTION, SERVER};
+use crate::swarm::Class;
+
+/// Longer than anybody waits for the vault.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long the vault takes, in milliseconds.
+const TAKES_MS: (u64, u64) = (10, 30);
+
+/// The vault of one process.
+#[derive(Debug)]
+pub struct FaultyVault(Arc<Process>);
+
+impl FaultyVault {
+    /// The vault as this process sees it.
+    pub fn new(process: Arc<Process>) -> Self {
+        Self(process)
+    }
+
+    async fn call(&self, what: String) -> Result<(), CallFailure> {
+        let scene = &self.0.scene;
+        let call = self.0.begin(what, TAKES_MS).await;
+        if scene.vault_is_down() || scene.strikes(Class::VaultFails) {
+            call.end("fails").await;
+            return Err(CallFailure::new(
+                "the vault",
+                "read secret",
+                Effect::NotSent,
+                Kind::Unavailable,
+                "the vault failed",
+            ));
+        }
+        if scene.strikes(Class::VaultHangs) {
+            call.end("hangs").await;
+            pause(SILENCE).await;
+            return Ok(());
+        }
+        call.end("ok").await;
+        Ok(())
+    }
+}
+
+/// The one connection's definition.
+pub fn definition() -> String {
+    serde_json::json!({
+        "name": CONNECTION,
+        "partner_type": "servicenow",
+        "server_url": SERVER,
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "actions": { "default": { "work_item_type": "incident" } }
+    })
+    .to_string()
+}
+
+#[async_trait]
+impl Vault for FaultyVault {
+    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+        self.call(format!("vault get {name}")).await?;
+        let is_known = name == format!("{SECRET_PREFIX}{CONNECTION}");
+        Ok(is_known.then(|| Secret::new(definition())))
+    }
+
+    async fn set(&self, name: &str, _value: &Secret) -> Result<(), CallFailure> {
+        self.call(format!("vault set {name}")).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, CallFailure> {
+        self.call(format!("vault list {prefix}")).await?;
+        Ok(vec![format!("{SECRET_PREFIX}{CONNECTION}")])
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), CallFailure> {
+        self.call(format!("vault remove {name}")).await
+    }
+}
