@@ -15,6 +15,7 @@ mod bad_requests;
 mod connection_is_missing;
 mod fault_of_our_own;
 mod four_processes;
+mod groups;
 mod killed_between_steps;
 mod product_misbehaves;
 mod reply_was_lost;

@@ -16,6 +16,7 @@ use super::wire::pause;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     New,
+    InProgress,
     Resolved,
     Closed,
 }
@@ -36,6 +37,7 @@ impl Incident {
     pub(crate) fn state(&self) -> State {
         match self.field("state") {
             "1" => State::New,
+            "2" => State::InProgress,
             "6" => State::Resolved,
             "7" => State::Closed,
             other => panic!("{} is in state {other}", self.number()),
@@ -128,6 +130,12 @@ impl Instance {
     pub(crate) fn created(&self, expected: usize) {
         let incidents = self.incidents();
         assert_eq!(incidents.len(), expected, "{incidents:#?}");
+    }
+
+    /// What was noted on an incident.
+    pub(crate) fn notes_of(&self, incident: &Incident) -> String {
+        let notes = self.inside().notes(incident.field("sys_id"), "work_notes");
+        format!("{notes:?}")
     }
 
     pub(crate) fn state_of(&self, number: &str) -> State {
