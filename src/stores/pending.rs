@@ -184,7 +184,10 @@ mod tests {
             pending.received_at(&connection, &markers[0]).await.unwrap(),
             Some(Timestamp::UNIX_EPOCH)
         );
-        assert_eq!(pending.connections().await.unwrap(), std::slice::from_ref(&connection));
+        assert_eq!(
+            pending.connections().await.unwrap(),
+            std::slice::from_ref(&connection)
+        );
         pending.clear(&connection, &markers[0]).await.unwrap();
         pending.clear(&connection, &markers[0]).await.unwrap();
         assert_eq!(pending.list(&connection).await.unwrap().len(), 4);
