@@ -1,12 +1,15 @@
 //! Opens the object store that `ITSMC_STATE` names.
 
+mod durable_folder;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
+
+use durable_folder::DurableFolder;
 
 /// The store could not be opened.
 #[derive(Debug)]
@@ -39,9 +42,8 @@ pub fn folder(folder: &Path) -> Result<Arc<dyn ObjectStore>, NotOpened> {
         reason,
     };
     make_folder(folder).map_err(|error| not_opened(error.kind().to_string()))?;
-    let store =
-        LocalFileSystem::new_with_prefix(folder).map_err(|error| not_opened(error.to_string()))?;
-    Ok(Arc::new(store.with_fsync(true)))
+    let store = DurableFolder::new(folder).map_err(|error| not_opened(error.to_string()))?;
+    Ok(Arc::new(store))
 }
 
 /// The state holds the text of alerts: it is nobody's but the owner's.
