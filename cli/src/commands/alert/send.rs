@@ -148,7 +148,9 @@ impl Send {
 /// What is to come of an alert that has no work item yet.
 fn waits(outcome: &str) -> &'static str {
     match outcome {
-        "quarantined" => "it is no alert that is understood, and is kept for a person to look at",
+        "quarantined" => {
+            "it is not understood or was given up, and is kept for a person: `itsmc dead list`"
+        }
         "ignored" => "its action wants nothing done",
         _ => "it is kept, and finished within a minute once the ITSM product answers",
     }
