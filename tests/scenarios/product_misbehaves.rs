@@ -7,7 +7,7 @@ use simulators::fault::{Fault, FaultBody, FaultRule, Forbidden};
 use simulators::journal::Kind;
 use simulators::servicenow::Config;
 
-use crate::bed::{Calls, State, TestBed};
+use crate::bed::{Builder, Calls, State, TestBed};
 
 /// What may come in place of an answer.
 pub(crate) fn nuisances() -> Vec<Fault> {
@@ -68,12 +68,9 @@ async fn bed(fault: FaultRule, keys_are_unique: bool) -> TestBed {
 }
 
 /// Three creates in a row are answered so; then the instance works again.
-async fn one_incident_comes_of_a_create_that_is_answered_by(fault: Fault, keys_are_unique: bool) {
-    let bed = bed(
-        FaultRule::times(Kind::Create, 3, fault.clone()),
-        keys_are_unique,
-    )
-    .await;
+async fn one_incident_comes_of_a_create_that_is_answered_by(fault: Fault, bed: Builder) {
+    let rule = FaultRule::times(Kind::Create, 3, fault.clone());
+    let bed = bed.fault(rule).in_a_hurry().start().await;
     let delivered = bed.deliver("metric_fired").await;
     assert!(
         matches!(delivered.status, 200 | 202),
@@ -107,14 +104,29 @@ async fn one_incident_comes_of_a_create_that_is_answered_by(fault: Fault, keys_a
 #[tokio::test]
 async fn with_unique_keys_no_bad_answer_to_a_create_loses_or_doubles_an_incident() {
     for fault in nuisances() {
-        one_incident_comes_of_a_create_that_is_answered_by(fault, true).await;
+        let bed = TestBed::with_servicenow(Config::default()).keys_are_unique(true);
+        one_incident_comes_of_a_create_that_is_answered_by(fault, bed).await;
     }
 }
 
 #[tokio::test]
-async fn without_unique_keys_no_bad_answer_to_a_create_loses_or_doubles_an_incident() {
+async fn where_nobody_knows_of_unique_keys_no_bad_answer_to_a_create_loses_or_doubles_an_incident()
+{
     for fault in nuisances() {
-        one_incident_comes_of_a_create_that_is_answered_by(fault, false).await;
+        let bed = TestBed::with_servicenow(Config::default());
+        one_incident_comes_of_a_create_that_is_answered_by(fault, bed).await;
+    }
+}
+
+#[tokio::test]
+async fn where_keys_are_ignored_no_bad_answer_to_a_create_loses_or_doubles_an_incident() {
+    for fault in nuisances() {
+        let config = Config {
+            accepts_chosen_sys_id: false,
+            ..Config::default()
+        };
+        let bed = TestBed::with_servicenow(config);
+        one_incident_comes_of_a_create_that_is_answered_by(fault, bed).await;
     }
 }
 

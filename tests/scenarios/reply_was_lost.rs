@@ -96,6 +96,39 @@ async fn an_alert_delivered_again_after_a_lost_reply_makes_one_incident() {
 }
 
 #[tokio::test]
+async fn a_second_incident_that_a_stale_search_brought_about_is_closed_as_a_duplicate() {
+    let hour = Duration::from_secs(3600);
+    let config = Config {
+        accepts_chosen_sys_id: false,
+        ..Config::default()
+    };
+    let bed = TestBed::with_servicenow(config)
+        .fault(FaultRule::once(Kind::Create, Fault::DropReplyAfterWrite))
+        .fault(FaultRule::once(
+            Kind::Query,
+            Fault::StaleSearch { by: hour },
+        ))
+        .start()
+        .await;
+    bed.deliver("metric_fired").await;
+    bed.settle().await;
+    bed.servicenow().created(2);
+    let open = bed.servicenow().open();
+    let [kept] = open.as_slice() else {
+        panic!("one is to stay open: {open:#?}");
+    };
+    let again = bed.deliver("metric_fired").await;
+    assert_eq!(again.work_items, [kept.number()]);
+    let closed = bed.servicenow().incidents();
+    let told = closed
+        .iter()
+        .find(|incident| incident.state() == State::Resolved);
+    let notes = told.map(|incident| incident.field("close_notes").to_owned());
+    assert_eq!(notes, Some(format!("Duplicate of {}.", kept.number())));
+    bed.end().await;
+}
+
+#[tokio::test]
 async fn a_resolve_whose_reply_was_lost_is_seen_to_have_happened() {
     for fault in [Fault::DropReplyAfterWrite, Fault::DropReplyBeforeWrite] {
         let bed = bed(FaultRule::once(Kind::Update, fault), false).await;
