@@ -67,7 +67,9 @@ impl Journal {
             body: raw,
         })
         .map_err(|_| corrupt(&path))?;
-        self.objects.create(&path, Bytes::from(content)).await
+        // Boxed: the vector may have as much to spare as it holds, and a store in memory would keep that too.
+        let content = Bytes::from(content.into_boxed_slice());
+        self.objects.create(&path, content).await
     }
 
     /// Reads an alert back.

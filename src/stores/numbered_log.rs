@@ -145,7 +145,9 @@ impl NumberedLog {
         let path = self.path(number);
         let content =
             serde_json::to_vec(&Writing { writer, at, state }).map_err(|_| corrupt(&path))?;
-        match self.objects.create(&path, Bytes::from(content)).await {
+        // Boxed: a store in memory would keep what the vector has to spare.
+        let content = Bytes::from(content.into_boxed_slice());
+        match self.objects.create(&path, content).await {
             Ok(Creation::Made) => Ok(Append::Won(Head {
                 number,
                 at,
