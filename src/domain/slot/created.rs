@@ -61,7 +61,10 @@ fn adopt(
 fn count_extra(slot: &Slot, event: &Event, item: WorkItemRef) -> (Slot, Effect) {
     let mut next = slot.clone();
     let is_the_same = slot.item().is_some_and(|kept| kept.id == item.id);
-    if !is_the_same && !next.extras.iter().any(|extra| extra.id == item.id) {
+    if let Phase::Dead { item: kept @ None } = &mut next.phase {
+        // Given up too early: it is the only one, and no duplicate of nothing.
+        *kept = Some(item);
+    } else if !is_the_same && !next.extras.iter().any(|extra| extra.id == item.id) {
         next.extras.push(item);
     }
     next.apply(&event.id);

@@ -272,6 +272,32 @@ fn an_item_made_twice_is_closed_as_a_duplicate() {
     assert!(state.has_settled(&fired.id));
 }
 
+/// Seed 5030 of the simulation: the first call's answer was lost, the search was refused, and the audit then closed the
+/// only item there was.
+#[test]
+fn the_only_item_of_a_slot_that_was_given_up_is_no_duplicate() {
+    let fired = event(Condition::Fired);
+    let seen = |id: &str| WorkItemSeen {
+        item: item(id),
+        correlation: None,
+        standing: Standing::Open,
+        created_at: None,
+    };
+    let dead = Slot {
+        phase: Phase::Dead { item: None },
+        applied: vec![fired.id.clone()],
+        audit_at: Some(at(0)),
+        ..Slot::default()
+    };
+    let found = Input::Audited(&fired, Ok(vec![seen("1"), seen("2")]));
+    let (audited, effect) = next(&dead, at(1), &rules(BEST), found);
+    assert_eq!(audited.item(), Some(&item("1")));
+    assert_eq!(effect, Effect::CloseExtra(item("2")));
+    let came_late = Input::Created(&fired, Ok(item("3")));
+    let (kept, _) = next(&dead, at(1), &rules(BEST), came_late);
+    assert_eq!((kept.item(), kept.extras.len()), (Some(&item("3")), 0));
+}
+
 #[test]
 fn what_can_never_succeed_is_given_up_and_what_is_too_old_is() {
     let fired = event(Condition::Fired);

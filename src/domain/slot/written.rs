@@ -137,7 +137,11 @@ pub(super) fn on_audited(
             let mut next = slot.clone();
             next.audit_at = None;
             next.succeed();
-            let kept = slot.item().map(|item| item.id.clone());
+            // Given up before it was known that there is one: the oldest is the one that counts, and stays.
+            if let Phase::Dead { item: kept @ None } = &mut next.phase {
+                *kept = found.first().map(|seen| seen.item.clone());
+            }
+            let kept = next.item().map(|item| item.id.clone());
             for seen in found {
                 let is_open = seen.standing == Standing::Open;
                 if is_open
