@@ -169,6 +169,7 @@ impl Tally {
             "deliveries",
             "undelivered after all retries",
             "dead letters",
+            "dead letters of settled alerts",
             "transient extra items",
         ] {
             line(format!("{name:<30} {:>9}", self.counters.get(name)));
