@@ -31,6 +31,9 @@ pub const ABSENT_FOR: Duration = Duration::from_secs(30);
 /// How long a read of the vault may take.
 pub const VAULT_CALL_MAX: Duration = Duration::from_secs(2);
 
+/// Names that are remembered. A sender may ask for any name; those that do not exist are forgotten first.
+const NAMES_MAX: usize = 1000;
+
 /// What is known of a connection's name.
 #[derive(Debug, Clone)]
 pub enum Lookup {
@@ -97,7 +100,7 @@ impl Connections {
 
     /// What is known of a name, from memory where that is fresh enough.
     pub async fn look_up(&self, name: &ConnectionName) -> Lookup {
-        let place = Arc::clone(locked(&self.places).entry(name.clone()).or_default());
+        let place = self.place(name);
         if let Some(fresh) = self.fresh(&place) {
             return fresh;
         }
@@ -106,6 +109,23 @@ impl Connections {
             return fresh;
         }
         self.ask(name, &place).await
+    }
+
+    fn place(&self, name: &ConnectionName) -> Arc<Place> {
+        let mut places = locked(&self.places);
+        if places.len() >= NAMES_MAX && !places.contains_key(name) {
+            places.retain(|_, place| {
+                let cached = locked(&place.cached);
+                matches!(
+                    cached.as_ref(),
+                    Some(Cached {
+                        lookup: Lookup::Found(_),
+                        ..
+                    })
+                )
+            });
+        }
+        Arc::clone(places.entry(name.clone()).or_default())
     }
 
     fn fresh(&self, place: &Place) -> Option<Lookup> {
@@ -205,4 +225,70 @@ fn unusable(detail: String) -> CallFailure {
         Kind::Unusable,
         detail,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::timestamp::Timestamp;
+
+    struct Still;
+
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
+        }
+        async fn sleep(&self, _: Duration) {}
+    }
+
+    struct OneConnection;
+
+    #[async_trait]
+    impl Vault for OneConnection {
+        async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+            let definition = r#"{"name":"contoso","partner_type":"servicenow",
+                "server_url":"https://contoso.service-now.com","client_id":"a","client_secret":"b"}"#;
+            Ok((name == "itsm-connection-contoso").then(|| Secret::from(definition)))
+        }
+        async fn set(&self, _: &str, _: &Secret) -> Result<(), CallFailure> {
+            Ok(())
+        }
+        async fn list(&self, _: &str) -> Result<Vec<String>, CallFailure> {
+            Ok(Vec::new())
+        }
+        async fn remove(&self, _: &str) -> Result<(), CallFailure> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn names_that_do_not_exist_are_forgotten_before_those_that_do() {
+        let clock: Arc<dyn Clock> = Arc::new(Still);
+        let last_seen = LastSeen::new(Arc::clone(&clock));
+        let connections = Connections::new(
+            Arc::new(OneConnection),
+            clock,
+            AllowedHosts::default(),
+            last_seen,
+        );
+        let contoso = ConnectionName::parse("contoso").unwrap();
+        let Lookup::Found(first) = connections.look_up(&contoso).await else {
+            panic!("it is there");
+        };
+        for n in 0..3 * NAMES_MAX {
+            let name = ConnectionName::parse(&format!("none-{n}")).unwrap();
+            assert!(matches!(connections.look_up(&name).await, Lookup::Absent));
+        }
+        assert!(locked(&connections.places).len() <= NAMES_MAX);
+        let Lookup::Found(again) = connections.look_up(&contoso).await else {
+            panic!("it is there");
+        };
+        assert!(Arc::ptr_eq(&first, &again), "its client keeps its token");
+    }
 }

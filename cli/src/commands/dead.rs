@@ -17,8 +17,9 @@ use crate::failure::Failure;
 use crate::output::{Output, harmless, hint_line};
 use crate::spans;
 
-/// Look at and try again what was given up or not understood
+/// Look at and try again what was given up or not understood.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Example: everything that waits for a person\n\n  itsmc dead list")]
 pub(crate) enum Dead {
     /// List what waits for a person
     List(List),

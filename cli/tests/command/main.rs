@@ -9,6 +9,7 @@ mod alert;
 mod bed;
 mod connection;
 mod connection_add;
+mod dead;
 mod instance;
 mod schema;
 mod status;
