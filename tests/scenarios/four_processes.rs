@@ -12,12 +12,16 @@ use crate::bed::{Delivered, Program, State, TestBed};
 /// Deliveries to each process.
 const AT_ONCE: usize = 50;
 
-/// A bed whose instance takes its time, so that there is a middle to be killed in.
+/// A bed whose instance keeps our keys unique or ignores them, and takes its time, so that there is a middle to be killed in.
 async fn bed(keys_are_unique: bool) -> TestBed {
     let slow = Fault::Slow {
         by: Duration::from_millis(800),
     };
-    TestBed::with_servicenow(Config::default())
+    let config = Config {
+        accepts_chosen_sys_id: keys_are_unique,
+        ..Config::default()
+    };
+    TestBed::with_servicenow(config)
         .fault(FaultRule::once(Kind::Create, slow))
         .keys_are_unique(keys_are_unique)
         .state_in_a_folder()

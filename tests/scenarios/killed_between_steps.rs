@@ -1,13 +1,20 @@
 //! The process ends in the middle: before or after any call that it makes to the store, the vault or the instance. What
 //! comes after it finds the rest and does it, once.
 
+use simulators::servicenow::Config;
+
 use crate::bed::{Alert, Fate, State, TestBed};
 
 /// More calls than any of these stories makes.
 const STEPS_MAX: usize = 60;
 
+/// An instance that keeps our keys unique, or one that does not know them at all.
 async fn bed(keys_are_unique: bool) -> TestBed {
-    TestBed::with_servicenow(Default::default())
+    let config = Config {
+        accepts_chosen_sys_id: keys_are_unique,
+        ..Config::default()
+    };
+    TestBed::with_servicenow(config)
         .keys_are_unique(keys_are_unique)
         .start()
         .await

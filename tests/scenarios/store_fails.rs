@@ -23,6 +23,14 @@ fn gone_from(operation: &'static str, prefix: &'static str) -> impl FnMut(&Step)
     }
 }
 
+/// An instance that keeps our keys unique, or one that does not know them at all.
+fn instance(keys_are_unique: bool) -> Config {
+    Config {
+        accepts_chosen_sys_id: keys_are_unique,
+        ..Config::default()
+    }
+}
+
 #[tokio::test]
 async fn an_alert_that_cannot_be_kept_is_asked_for_again_and_makes_one_incident() {
     for fate in [Fate::FailsBefore, Fate::FailsAfter] {
@@ -41,6 +49,26 @@ async fn an_alert_that_cannot_be_kept_is_asked_for_again_and_makes_one_incident(
             [bed.servicenow().only_work_item().number()],
             "{fate:?}"
         );
+        bed.end().await;
+    }
+}
+
+#[tokio::test]
+async fn an_alert_of_which_only_half_is_kept_is_asked_for_again_and_makes_one_incident() {
+    for half in ["journal/", "pending/"] {
+        let bed = TestBed::usual().await;
+        bed.fates().decide(move |step| {
+            if step.is(Service::Store, "create", half) {
+                Fate::FailsBefore
+            } else {
+                Fate::Works
+            }
+        });
+        assert_eq!(bed.deliver("metric_fired").await.status, 503, "{half}");
+        bed.servicenow().created(0);
+        bed.fates().all_well();
+        assert_eq!(bed.deliver("metric_fired").await.status, 200, "{half}");
+        bed.servicenow().created(1);
         bed.end().await;
     }
 }
@@ -73,7 +101,7 @@ async fn a_store_that_fails_anywhere_after_the_alert_is_kept_costs_time_and_noth
     ];
     for keys_are_unique in [false, true] {
         for (operation, prefix) in places {
-            let bed = TestBed::with_servicenow(Config::default())
+            let bed = TestBed::with_servicenow(instance(keys_are_unique))
                 .keys_are_unique(keys_are_unique)
                 .start()
                 .await;
@@ -100,7 +128,7 @@ async fn a_store_that_fails_anywhere_after_the_alert_is_kept_costs_time_and_noth
 #[tokio::test]
 async fn an_incident_that_was_made_but_not_written_down_is_found_again() {
     for keys_are_unique in [false, true] {
-        let bed = TestBed::with_servicenow(Config::default())
+        let bed = TestBed::with_servicenow(instance(keys_are_unique))
             .keys_are_unique(keys_are_unique)
             .start()
             .await;
