@@ -182,8 +182,6 @@ impl<'a> Run<'a> {
                 slot::next(&before, self.core.clock.now(), &self.rules, input.clone());
             if let Effect::Rest(Rest::Dead(reason)) = &effect {
                 self.keep_dead_letter(reason).await?;
-            } else if picked_up && after.applied != before.applied && !is_buried(&after) {
-                self.take_dead_letter_back().await?;
             }
             if after != before {
                 let writer = self.core.writer_id();
@@ -193,7 +191,13 @@ impl<'a> Run<'a> {
                     .append(head.as_ref().map(|head| head.number), &writer, now, &after)
                     .await?
                 {
-                    Append::Won(won) => head = Some(won),
+                    Append::Won(won) => {
+                        head = Some(won);
+                        // Only the winner: whoever loses may have lost against the one that buried it.
+                        if picked_up && after.applied != before.applied && !is_buried(&after) {
+                            self.take_dead_letter_back().await?;
+                        }
+                    }
                     Append::Lost(theirs) => {
                         if matches!(&effect, Effect::Rest(Rest::Dead(_)))
                             && !is_buried(&theirs.state)

@@ -178,7 +178,7 @@ async fn no_bad_answer_to_a_token_request_loses_an_alert() {
 }
 
 #[tokio::test]
-async fn an_answer_with_a_wrong_key_does_not_make_a_second_incident() {
+async fn an_incident_is_resolved_although_we_were_told_a_wrong_key() {
     for keys_are_unique in [false, true] {
         let bed = bed(
             FaultRule::once(Kind::Create, Fault::WrongSysId),
@@ -186,8 +186,9 @@ async fn an_answer_with_a_wrong_key_does_not_make_a_second_incident() {
         )
         .await;
         assert_eq!(bed.deliver("metric_fired").await.status, 200);
+        assert_eq!(bed.deliver("metric_resolved").await.outcome, "resolved");
         bed.settle().await;
-        bed.servicenow().created(1);
+        assert_eq!(bed.servicenow().only_work_item().state(), State::Resolved);
         bed.end().await;
     }
 }

@@ -84,13 +84,15 @@ pub enum Input<'a> {
 }
 
 /// What a read before a write showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     /// It is ours, and stands so.
     Ours(Standing),
     /// It carries another correlation id than ours.
     Foreign,
-    /// It is not there.
+    /// It is not there, and our correlation id is on another record: the key that we were told was wrong.
+    Elsewhere(WorkItemSeen),
+    /// It is not there, nor anything else with our correlation id.
     Gone,
 }
 

@@ -225,7 +225,7 @@ fn a_record_that_is_not_ours_is_never_written() {
             &writing,
             at(0),
             &rules(BEST),
-            Input::Seen(&resolved, Ok(look)),
+            Input::Seen(&resolved, Ok(look.clone())),
         );
         assert_eq!(
             effect,
@@ -233,6 +233,28 @@ fn a_record_that_is_not_ours_is_never_written() {
             "a person was faster: {look:?}"
         );
     }
+}
+
+#[test]
+fn an_item_that_is_found_under_another_key_is_the_one_that_counts() {
+    let (fired, resolved) = (event(Condition::Fired), event(Condition::Resolved));
+    let open = Slot {
+        phase: Phase::Open { item: item("1") },
+        firing: vec![fired.episode],
+        applied: vec![fired.id],
+        ..Slot::default()
+    };
+    let (writing, _) = next(&open, at(0), &rules(BEST), Input::Event(&resolved));
+    let elsewhere = WorkItemSeen {
+        item: item("2"),
+        correlation: None,
+        standing: Standing::Open,
+        created_at: None,
+    };
+    let look = Ok(Look::Elsewhere(elsewhere));
+    let (found, effect) = next(&writing, at(0), &rules(BEST), Input::Seen(&resolved, look));
+    assert_eq!(effect, Effect::Write(Write::Resolve));
+    assert_eq!(found.item(), Some(&item("2")));
 }
 
 #[test]

@@ -39,6 +39,13 @@ pub(super) fn on_seen(
         (Ok(Look::Ours(_) | Look::Gone), Write::Repeat | Write::Reopen) => {
             claim(&next_generation(slot), now, rules)
         }
+        (Ok(Look::Elsewhere(seen)), _) => {
+            let mut found = slot.clone();
+            if let Phase::Writing { item, .. } = &mut found.phase {
+                *item = seen.item;
+            }
+            on_seen(&found, now, rules, event, Ok(Look::Ours(seen.standing)))
+        }
         (Ok(Look::Foreign), _) => {
             let failure = CallFailure::new(
                 "the ITSM product",

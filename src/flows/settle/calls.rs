@@ -6,10 +6,10 @@ use super::{Case, Run};
 use crate::domain::alert_to_work_item;
 use crate::domain::connection::Mode;
 use crate::domain::failure::CallFailure;
-use crate::domain::identity::ItemId;
+use crate::domain::identity::{CorrelationId, ItemId};
 use crate::domain::slot::{Effect, Event, Input, Look, Phase, Slot, Write};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::work_item::{Change, Standing, WorkItemRef, WorkItemSeen};
+use crate::domain::work_item::{Change, Standing, WorkItemRef};
 use crate::ports::ItsmProduct;
 
 /// What stands in place of a number where no work item is made.
@@ -51,15 +51,9 @@ impl<'a> Run<'a> {
                 }
             }
             Effect::Read => {
-                let seen = self
-                    .told_to_the_gate(self.read(slot, &*product, within).await)
-                    .await;
-                let look = seen.map(|seen| match seen {
-                    None => Look::Gone,
-                    Some(seen) if seen.is_ours(&item_id.correlation()) => Look::Ours(seen.standing),
-                    Some(_) => Look::Foreign,
-                });
-                Input::Seen(event, look)
+                let correlation = item_id.correlation();
+                let look = self.look(slot, &*product, &correlation, within).await;
+                Input::Seen(event, self.told_to_the_gate(look).await)
             }
             Effect::Write(write) => {
                 let written = self.write(slot, write, &*product, within).await;
@@ -99,15 +93,26 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn read(
+    /// Reads the item. Before "it is not there" is believed, it is looked for by its correlation id: the key may be one
+    /// that a spoilt answer told us.
+    async fn look(
         &self,
         slot: &Slot,
         product: &dyn ItsmProduct,
+        correlation: &CorrelationId,
         within: Duration,
-    ) -> Result<Option<WorkItemSeen>, CallFailure> {
-        match slot.item() {
-            Some(item) => product.read(item, within).await,
-            None => Ok(None),
+    ) -> Result<Look, CallFailure> {
+        let Some(item) = slot.item() else {
+            return Ok(Look::Gone);
+        };
+        match product.read(item, within).await? {
+            Some(seen) if seen.is_ours(correlation) => Ok(Look::Ours(seen.standing)),
+            Some(_) => Ok(Look::Foreign),
+            None => {
+                let kind = item.work_item_type;
+                let found = product.find(kind, correlation, within).await?;
+                Ok(found.into_iter().next().map_or(Look::Gone, Look::Elsewhere))
+            }
         }
     }
 
