@@ -21,6 +21,12 @@ const WARM_UP: usize = 5;
 /// How long a function is left waiting for its first event, to see what else it does.
 const LEFT_ALONE: Duration = Duration::from_millis(300);
 
+/// Where systems keep all root certificates in one file.
+const BUNDLES: [&str; 2] = [
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+];
+
 /// The series of the alerts in this file.
 const SERIES: u16 = 1;
 
@@ -35,11 +41,17 @@ pub(super) fn measure(function: &Path, bench: &Bench, starts: usize) -> Result<V
         function, bench, &product,
     ))?;
     let vault = bench.vault("vault-cold", &product)?;
+    let bundle = BUNDLES.into_iter().find(|file| Path::new(file).exists());
     let mut series = Series::default();
     for n in 0..WARM_UP + starts {
-        let start = runtime.block_on(start(function, &vault, &product, n))?;
+        let environment = bench::environment(&vault, &State::Memory, &product);
+        let start = runtime.block_on(start(function, environment.clone(), 2 * n))?;
+        let mut with_a_bundle = environment;
+        with_a_bundle.extend(bundle.map(|file| ("SSL_CERT_FILE".to_owned(), file.to_owned())));
+        let bundled = runtime.block_on(self::start(function, with_a_bundle, 2 * n + 1))?;
         let process = any_process()?;
         if n >= WARM_UP {
+            series.bundled.push(bundled.response);
             series.any_process.push(process);
             series.poll.push(start.poll);
             series.response.push(start.response);
@@ -55,6 +67,8 @@ struct Series {
     any_process: Samples,
     poll: Samples,
     response: Samples,
+    /// The same with the root certificates from one file instead of a folder of them.
+    bundled: Samples,
     warm: Samples,
     resident: Option<Resident>,
 }
@@ -84,6 +98,7 @@ impl Series {
             ),
             ms(response, &self.response, 50),
             ms(response, &self.response, 90),
+            ms("  the same with SSL_CERT_FILE set", &self.bundled, 50),
             ms(
                 "second answer of the same process on Lambda",
                 &self.warm,
@@ -107,12 +122,10 @@ struct Start {
 
 async fn start(
     function: &Path,
-    vault: &Path,
-    product: &Product,
+    mut environment: Vec<(String, String)>,
     n: usize,
 ) -> Result<Start, String> {
     let mut api = RuntimeApi::bind().await?;
-    let mut environment = bench::environment(vault, &State::Memory, product);
     environment.extend(api.environment()?);
     let events = [2 * n, 2 * n + 1].map(event);
     let started = Instant::now();

@@ -39,20 +39,14 @@ fn with(function: &Path, bench: &Bench, alerts: usize, state: &State) -> Result<
         Ok::<_, String>(())
     })?;
     let after = process.resident()?;
-    let (store, aim) = match state {
-        State::Memory => ("the state in it", None),
-        State::Folder(_) => ("state in a folder", Some(16.0)),
+    let store = match state {
+        State::Memory => "the state in it",
+        State::Folder(_) => "state in a folder",
     };
-    let peak = Row::new(
-        format!("resident after {alerts} alerts fired and resolved, {store}, peak"),
-        after.peak,
-        "MB",
-    );
-    let mut rows = vec![match aim {
-        Some(aim) => peak.below(aim),
-        None => peak,
-    }];
-    rows.push(Row::new("  now", after.now, "MB"));
-    rows.push(Row::new("  before the first alert", before.now, "MB"));
-    Ok(rows)
+    let what = format!("resident after {alerts} alerts fired and resolved, {store}, peak");
+    Ok(vec![
+        Row::new(what, after.peak, "MB").below(16.0),
+        Row::new("  now", after.now, "MB"),
+        Row::new("  before the first alert", before.now, "MB"),
+    ])
 }
