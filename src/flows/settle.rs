@@ -193,6 +193,10 @@ impl<'a> Run<'a> {
                 {
                     Append::Won(won) => {
                         head = Some(won);
+                        if after.extras.len() > before.extras.len() {
+                            // A drain may have cleared it since it was set before the append.
+                            self.set_marker().await?;
+                        }
                         // Only the winner: whoever loses may have lost against the one that buried it.
                         if picked_up && after.applied != before.applied && !is_buried(&after) {
                             self.take_dead_letter_back().await?;
@@ -232,12 +236,17 @@ impl<'a> Run<'a> {
             return Ok(Input::Event(&self.case.event));
         };
         // It may turn out to be one item too many; the marker sees to it that somebody closes it.
+        self.set_marker().await?;
+        Ok(Input::Created(event, Ok(item)))
+    }
+
+    async fn set_marker(&self) -> Result<(), StoreFailure> {
+        let (name, event) = (&self.case.connection.name, &self.case.event);
         let marker = marker_of(self.case.alert, &event.id);
         self.core
             .pending
-            .set(&self.case.connection.name, &marker, event.received_at)
-            .await?;
-        Ok(Input::Created(event, Ok(item)))
+            .set(name, &marker, event.received_at)
+            .await
     }
 
     async fn keep_dead_letter(&self, reason: &CallFailure) -> Result<(), StoreFailure> {
