@@ -228,7 +228,7 @@ pub struct Action {
     pub close_code: Option<String>,
     /// Impact and urgency where they differ from the default.
     pub severity: BTreeMap<Severity, ImpactAndUrgency>,
-    /// Who gets it, as the product names or keys the group.
+    /// Who gets it, as the product keys the group.
     pub assignment_group: Option<String>,
     /// Further fields of the product with fixed values.
     pub fields: BTreeMap<String, String>,
