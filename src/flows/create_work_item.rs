@@ -99,7 +99,7 @@ impl From<StoreFailure> for NotKept {
     }
 }
 
-/// What is told of the content type: a body that says it is JSON, or says nothing, is kept whatever it is.
+/// How a body is labelled: one that says it is JSON is kept whatever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Labelled {
     /// As JSON.

@@ -194,6 +194,18 @@ async fn an_incident_is_resolved_although_we_were_told_a_wrong_key() {
 }
 
 #[tokio::test]
+async fn a_function_of_fifteen_seconds_finishes_what_is_pending_too() {
+    let refused = Fault::RateLimit429;
+    let bed = bed(FaultRule::once(Kind::Create, refused), true).await;
+    assert_eq!(bed.deliver("metric_fired").await.outcome, "pending");
+    bed.pass(Duration::from_secs(3 * 60 * 60));
+    let drained = bed.drain_within(Duration::from_secs(15)).await;
+    assert_eq!((drained.settled, drained.stopped_because), (1, None));
+    bed.servicenow().created(1);
+    bed.end().await;
+}
+
+#[tokio::test]
 async fn a_token_that_is_refused_is_replaced_and_the_answer_is_still_in_time() {
     let bed = bed(
         FaultRule::once(Kind::Create, Fault::TokenExpiredEarly),

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
@@ -19,11 +20,20 @@ use crate::stores::gates::SeenGate;
 use crate::stores::objects::StoreFailure;
 use crate::stores::pending::Marker;
 
+/// A call takes at most this part of a run: with a function's time limit of fifteen seconds, a call of twenty would never
+/// be started and nothing ever finished.
+const SHARE_OF_A_CALL: u32 = 3;
+
+/// Less than this is no time for a call: it would only have an unknown outcome.
+const CALL_MIN: Duration = Duration::from_secs(3);
+
 /// One pass over the markers.
 pub(super) struct Pass<'a> {
     core: &'a Core,
     connection: &'a Arc<Connection>,
     budget: Budget,
+    /// The longest that one call may take, so that a short run still starts some.
+    call_max: Duration,
     seen_gate: SeenGate,
     markers: RefCell<Vec<Marker>>,
     /// True while one call finds out whether the product is back.
@@ -45,6 +55,7 @@ impl<'a> Pass<'a> {
             core,
             connection,
             budget,
+            call_max: (budget.left(&*core.clock) / SHARE_OF_A_CALL).clamp(CALL_MIN, DRAIN_CALL_MAX),
             seen_gate,
             markers,
             probing: Cell::new(passage == Passage::Probe),
@@ -103,7 +114,7 @@ impl<'a> Pass<'a> {
 
     /// Settles the event of a marker and clears the marker once the slot holds the effect. `None` if nothing was done.
     async fn settle(&self, marker: &Marker) -> Result<Option<Rest>, StoreFailure> {
-        if !self.budget.can_start(&*self.core.clock, DRAIN_CALL_MAX) {
+        if !self.budget.can_start(&*self.core.clock, self.call_max) {
             self.stopped.set(Some("the time is over"));
             return Ok(None);
         }
@@ -151,7 +162,7 @@ impl<'a> Pass<'a> {
             &case,
             SeenHead::NotRead,
             self.budget,
-            DRAIN_CALL_MAX,
+            self.call_max,
         )
         .await?;
         self.look_at_the_gate(&settled.rest).await?;
