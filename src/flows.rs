@@ -18,6 +18,7 @@ use crate::domain::name::ConnectionName;
 use crate::domain::network::AllowedHosts;
 use crate::domain::work_item::Uniqueness;
 use crate::ports::{Clock, Entropy, Products, Vault};
+use crate::stores::allowances::Allowances;
 use crate::stores::connections::Connections;
 use crate::stores::dead_letters::DeadLetters;
 use crate::stores::facts::Facts;
@@ -63,6 +64,8 @@ pub struct Core {
     pub dead: DeadLetters,
     /// Whether the products may be called now.
     pub gates: Gates,
+    /// What was used of the calls that the products allow.
+    pub allowances: Allowances,
     /// Who drains.
     pub leases: Leases,
     /// What was found out about the products.
@@ -99,6 +102,7 @@ impl Core {
             quarantine: Quarantine::new(objects.clone()),
             dead: DeadLetters::new(objects.clone()),
             gates: Gates::new(objects.clone()),
+            allowances: Allowances::new(objects.clone()),
             leases: Leases::new(objects.clone()),
             facts: Facts::new(objects.clone()),
             connections: Connections::new(

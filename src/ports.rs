@@ -9,9 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::domain::allowance::Meter;
 use crate::domain::connection::Connection;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::CorrelationId;
+use crate::domain::name::ConnectionName;
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
@@ -71,6 +73,9 @@ pub trait Products: Send + Sync {
         &self,
         connection: &Arc<Connection>,
     ) -> Result<Arc<dyn ItsmProduct>, CallFailure>;
+
+    /// Counts the calls of this process to a connection's product, where the product announces a limit.
+    fn meter(&self, connection: &ConnectionName) -> Meter;
 }
 
 /// Where connections and tokens are kept.

@@ -3,6 +3,7 @@
 //! Objects are only ever created, never replaced, so that create-only is all that a store must be able to do. What
 //! changes over time is a log of numbered snapshots ([`numbered_log`]).
 
+pub mod allowances;
 pub mod connections;
 pub mod dead_letters;
 pub mod facts;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use itsm_connector::domain::allowance::Meter;
 use itsm_connector::domain::connection::Connection;
 use itsm_connector::domain::failure::{CallFailure, Effect};
 use itsm_connector::domain::identity::CorrelationId;
+use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::work_item::{
     Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType,
 };
@@ -118,6 +120,10 @@ impl Products for Worse {
             bug: self.bug,
             product,
         }))
+    }
+
+    fn meter(&self, connection: &ConnectionName) -> Meter {
+        self.products.meter(connection)
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::domain::allowance::Meter;
 use crate::domain::connection::{Connection, PartnerType};
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::name::ConnectionName;
@@ -22,6 +23,7 @@ pub struct ItsmProducts {
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     clients: Mutex<BTreeMap<ConnectionName, Client>>,
+    meters: Mutex<BTreeMap<ConnectionName, Meter>>,
 }
 
 impl std::fmt::Debug for ItsmProducts {
@@ -42,6 +44,7 @@ impl ItsmProducts {
             vault,
             clock,
             clients: Mutex::default(),
+            meters: Mutex::default(),
         }
     }
 
@@ -58,6 +61,7 @@ impl ItsmProducts {
                     vault,
                     clock,
                     Arc::clone(connection),
+                    self.meter(&connection.name),
                 )))
             }
             other => Err(CallFailure::new(
@@ -89,5 +93,10 @@ impl Products for ItsmProducts {
             (Arc::clone(connection), Arc::clone(&client)),
         );
         Ok(client)
+    }
+
+    fn meter(&self, connection: &ConnectionName) -> Meter {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.entry(connection.clone()).or_default().clone()
     }
 }

@@ -3,14 +3,17 @@
 //! One drainer per connection at a time (a lease says which), the most urgent first, then the oldest, four calls at
 //! once. A closed gate stops the calls and nothing else.
 
+mod allowed;
 mod pass;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
 use super::{Budget, Core};
+use crate::domain::connection::Connection;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::name::ConnectionName;
 use crate::domain::slot::{AGE_MAX, Rest};
@@ -19,7 +22,8 @@ use crate::inbound::webhook::Delivery;
 use crate::stores::connections::Lookup;
 use crate::stores::dead_letters::DeadLetter;
 use crate::stores::objects::StoreFailure;
-use crate::stores::pending::Marker;
+use crate::stores::pending::{Cursor, Marker};
+use allowed::Allowed;
 use pass::Pass;
 
 /// Calls to one product at once (rule R23).
@@ -36,6 +40,10 @@ const RESERVE: Duration = Duration::from_secs(3);
 
 /// How often a run goes over the markers: a Resolved that had to wait for its Fired is finished in the same run.
 const PASSES_MAX: u32 = 3;
+
+/// Markers that are looked at before the next are listed: a minute's work with a product that answers in half a second.
+/// It bounds the drain's memory, and how long something urgent that has just come waits behind what is not.
+const PAGE: usize = 500;
 
 /// How long a connection that does not exist is waited for: somebody may be renaming it (reliability-security §2.2, 6).
 const ABSENT_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -92,7 +100,7 @@ async fn drain_connection(
     name: &ConnectionName,
     budget: Budget,
 ) -> Result<Option<Drained>, StoreFailure> {
-    if core.pending.list(name).await?.is_empty() {
+    if !core.pending.has_any(name).await? {
         return Ok(None);
     }
     let span = budget.left(&*core.clock) + RESERVE;
@@ -137,9 +145,10 @@ async fn drain_leased(
             });
         }
     };
+    let allowed = Allowed::read(core, name).await?;
     let mut total = Drained::default();
     for pass in 0..PASSES_MAX {
-        let drained = Pass::new(core, &connection, budget).await?.run().await;
+        let drained = pass_over_all(core, &connection, budget, &allowed).await?;
         let again = drained.settled > 0 && drained.waiting > 0 && drained.stopped_because.is_none();
         total.settled += drained.settled;
         total.dead += drained.dead;
@@ -149,7 +158,38 @@ async fn drain_leased(
             break;
         }
     }
+    allowed.note().await;
     Ok(total)
+}
+
+/// Page by page, so that after an outage of a day no more than a page is in memory.
+async fn pass_over_all(
+    core: &Core,
+    connection: &Arc<Connection>,
+    budget: Budget,
+    allowed: &Allowed<'_>,
+) -> Result<Drained, StoreFailure> {
+    let (mut total, mut cursor) = (Drained::default(), Cursor::default());
+    loop {
+        let page = core
+            .pending
+            .next_page(&connection.name, &mut cursor, PAGE)
+            .await?;
+        if page.is_empty() {
+            return Ok(total);
+        }
+        let drained = Pass::new(core, connection, budget, allowed, page)
+            .await?
+            .run()
+            .await;
+        total.settled += drained.settled;
+        total.dead += drained.dead;
+        total.waiting += drained.waiting;
+        total.stopped_because = drained.stopped_because;
+        if total.stopped_because.is_some() {
+            return Ok(total);
+        }
+    }
 }
 
 fn no_longer_there(detail: &str) -> CallFailure {
@@ -189,23 +229,29 @@ async fn give_up_the_absent(core: &Core, name: &ConnectionName) -> Result<Draine
         stopped_because: Some("there is no such connection"),
         ..Drained::default()
     };
-    for marker in core.pending.list(name).await? {
-        let Some(received_at) = core.pending.received_at(name, &marker).await? else {
-            continue;
-        };
-        let age = core.clock.now().since(received_at);
-        let Some(entry) = core.journal.read(name, &marker.event).await? else {
-            drained.waiting += 1;
-            continue;
-        };
-        if age < ABSENT_PATIENCE.min(AGE_MAX) {
-            drained.waiting += 1;
-            continue;
+    let mut cursor = Cursor::default();
+    loop {
+        let page = core.pending.next_page(name, &mut cursor, PAGE).await?;
+        if page.is_empty() {
+            return Ok(drained);
         }
-        let delivery = Delivery::from_journal(name.clone(), entry.action, entry.body);
-        let reason = no_longer_there("the vault has no connection of this name");
-        bury(core, name, &marker, &delivery, reason, received_at).await?;
-        drained.dead += 1;
+        for marker in page {
+            let Some(received_at) = core.pending.received_at(name, &marker).await? else {
+                continue;
+            };
+            let age = core.clock.now().since(received_at);
+            let Some(entry) = core.journal.read(name, &marker.event).await? else {
+                drained.waiting += 1;
+                continue;
+            };
+            if age < ABSENT_PATIENCE.min(AGE_MAX) {
+                drained.waiting += 1;
+                continue;
+            }
+            let delivery = Delivery::from_journal(name.clone(), entry.action, entry.body);
+            let reason = no_longer_there("the vault has no connection of this name");
+            bury(core, name, &marker, &delivery, reason, received_at).await?;
+            drained.dead += 1;
+        }
     }
-    Ok(drained)
 }

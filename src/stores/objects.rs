@@ -1,5 +1,6 @@
 //! The object store as the other stores see it: create-only, with time limits, and with names that cannot climb.
 
+use std::collections::BinaryHeap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,34 +170,68 @@ impl Objects {
         let listing = async {
             let mut entries = self.store.list(Some(&prefix));
             while let Some(entry) = entries.try_next().await? {
-                if let Some(parts) = entry.location.prefix_match(&prefix) {
-                    names.push(
-                        parts
-                            .map(|part| part.as_ref().to_owned())
-                            .collect::<Vec<_>>()
-                            .join("/"),
-                    );
-                }
+                names.extend(name_below(&prefix, &entry.location));
                 if names.len() >= LISTING_MAX {
                     break;
                 }
             }
             Ok(())
         };
-        match tokio::time::timeout(STORE_CALL_MAX * 10, listing).await {
-            Ok(Ok(())) => {}
-            Ok(Err(object_store::Error::NotFound { .. })) => return Ok(Vec::new()),
-            Ok(Err(error)) => return Err(failure("list", folder, &error)),
-            Err(_) => {
-                return Err(StoreFailure {
-                    operation: "list",
-                    path: folder.to_owned(),
-                    trouble: StoreTrouble::TimedOut,
-                });
-            }
-        }
+        listed(folder, listing).await?;
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// The first `max` names below a folder that come after `after`, in order, without the folder's own name. However
+    /// many there are, no more than `max` are in memory. If the store is too slow for all of them, the first of those
+    /// that it told of.
+    pub async fn list_first(
+        &self,
+        folder: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<String>, StoreFailure> {
+        let prefix = Path::from(folder);
+        // Stores may list in any order; the heap's top is what goes when a smaller one comes.
+        let mut first = BinaryHeap::with_capacity(max.saturating_add(1));
+        let listing = async {
+            let mut entries = match after {
+                Some(after) => {
+                    let offset = Path::from(format!("{folder}/{after}"));
+                    self.store.list_with_offset(Some(&prefix), &offset)
+                }
+                None => self.store.list(Some(&prefix)),
+            };
+            while let Some(entry) = entries.try_next().await? {
+                let name = name_below(&prefix, &entry.location);
+                if let Some(name) = name.filter(|name| after.is_none_or(|after| &**name > after)) {
+                    first.push(name);
+                }
+                if first.len() > max {
+                    first.pop();
+                }
+            }
+            Ok(())
+        };
+        let listed = listed(folder, listing).await;
+        match listed {
+            Err(failure) if failure.trouble != StoreTrouble::TimedOut || first.is_empty() => {
+                Err(failure)
+            }
+            _ => Ok(first.into_sorted_vec()),
+        }
+    }
+
+    /// True if there is anything below a folder.
+    pub async fn has_any(&self, folder: &str) -> Result<bool, StoreFailure> {
+        let prefix = Path::from(folder);
+        let mut found = false;
+        let listing = async {
+            found = self.store.list(Some(&prefix)).try_next().await?.is_some();
+            Ok(())
+        };
+        listed(folder, listing).await?;
+        Ok(found)
     }
 
     /// The folders right below a folder, in order.
@@ -230,6 +265,29 @@ impl Objects {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failure("delete", path, &error)),
         }
+    }
+}
+
+/// A name without that of the folder that it is below.
+fn name_below(folder: &Path, name: &Path) -> Option<String> {
+    let parts: Vec<_> = name.prefix_match(folder)?.collect();
+    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+    Some(parts.join("/"))
+}
+
+/// A listing takes many requests, and so ten times as long as one. A folder that is not there is empty.
+async fn listed(
+    folder: &str,
+    listing: impl Future<Output = Result<(), object_store::Error>>,
+) -> Result<(), StoreFailure> {
+    match tokio::time::timeout(STORE_CALL_MAX * 10, listing).await {
+        Ok(Ok(()) | Err(object_store::Error::NotFound { .. })) => Ok(()),
+        Ok(Err(error)) => Err(failure("list", folder, &error)),
+        Err(_) => Err(StoreFailure {
+            operation: "list",
+            path: folder.to_owned(),
+            trouble: StoreTrouble::TimedOut,
+        }),
     }
 }
 

@@ -12,6 +12,9 @@ use crate::domain::identity::EventId;
 use crate::domain::name::ConnectionName;
 use crate::domain::timestamp::Timestamp;
 
+/// Sev0 and Sev1, and everything else.
+const BANDS: usize = 2;
+
 /// A marker's place, which says all that the order of work depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Marker {
@@ -55,6 +58,13 @@ impl Marker {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Content {
     received_at: Timestamp,
+}
+
+/// How far somebody who goes over all markers has come.
+#[derive(Debug, Clone, Default)]
+pub struct Cursor {
+    /// Per severity band, the last name that was passed.
+    passed: [Option<String>; BANDS],
 }
 
 /// The pending markers.
@@ -116,6 +126,40 @@ impl Pending {
             .iter()
             .filter_map(|place| Marker::read(place))
             .collect())
+    }
+
+    /// The markers after those that `cursor` has passed, the most urgent and then the oldest first; at most `max` of
+    /// them, and none once all are passed. Of what came meanwhile, the urgent is still ahead of the cursor as long as
+    /// anything is: it comes with the next page.
+    pub async fn next_page(
+        &self,
+        connection: &ConnectionName,
+        cursor: &mut Cursor,
+        max: usize,
+    ) -> Result<Vec<Marker>, StoreFailure> {
+        let mut page = Vec::new();
+        for (band, passed) in cursor.passed.iter_mut().enumerate() {
+            let folder = format!("pending/{connection}/{band}");
+            while page.len() < max {
+                let left = max - page.len();
+                let names = self
+                    .objects
+                    .list_first(&folder, passed.as_deref(), left)
+                    .await?;
+                let Some(last) = names.last() else { break };
+                *passed = Some(last.clone());
+                let markers = names
+                    .iter()
+                    .filter_map(|name| Marker::read(&format!("{band}/{name}")));
+                page.extend(markers);
+            }
+        }
+        Ok(page)
+    }
+
+    /// True if a connection has any marker.
+    pub async fn has_any(&self, connection: &ConnectionName) -> Result<bool, StoreFailure> {
+        self.objects.has_any(&format!("pending/{connection}")).await
     }
 
     /// The connections that have or had markers.
@@ -188,8 +232,39 @@ mod tests {
             pending.connections().await.unwrap(),
             std::slice::from_ref(&connection)
         );
+        assert!(pending.has_any(&connection).await.unwrap());
         pending.clear(&connection, &markers[0]).await.unwrap();
         pending.clear(&connection, &markers[0]).await.unwrap();
         assert_eq!(pending.list(&connection).await.unwrap().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn pages_pass_every_marker_once_and_what_is_urgent_and_new_comes_with_the_next() {
+        let pending = Pending::new(Objects::new(Arc::new(InMemory::new())));
+        let connection = ConnectionName::parse("contoso").unwrap();
+        let set = async |severity, minutes: i64, n| {
+            let at = Timestamp::from_millis(1_772_359_200_000 + minutes * 60_000);
+            let marker = Marker::new(Some(severity), Some(at), &event(n));
+            let set = pending.set(&connection, &marker, Timestamp::UNIX_EPOCH);
+            set.await.unwrap();
+        };
+        let mut cursor = Cursor::default();
+        let mut next = async || {
+            let page = pending.next_page(&connection, &mut cursor, 3).await;
+            let page = page.unwrap().into_iter();
+            page.map(|marker| marker.event).collect::<Vec<_>>()
+        };
+        assert!(!pending.has_any(&connection).await.unwrap());
+        for n in 1..=5 {
+            set(Severity::Sev3, i64::from(n), n).await;
+        }
+        set(Severity::Sev0, 7, 7).await;
+        assert_eq!(next().await, [event(7), event(1), event(2)]);
+        set(Severity::Sev1, 8, 8).await;
+        assert_eq!(next().await, [event(8), event(3), event(4)]);
+        assert_eq!(next().await, [event(5)]);
+        assert_eq!(next().await, []);
+        set(Severity::Sev4, 9, 9).await;
+        assert_eq!(next().await, [event(9)]);
     }
 }

@@ -9,6 +9,7 @@ use itsm_connector::adapters::clock::SystemClock;
 use itsm_connector::adapters::file_vault::FileVault;
 use itsm_connector::adapters::http::HttpTransport;
 use itsm_connector::adapters::itsm::servicenow::ServiceNow;
+use itsm_connector::domain::allowance::Meter;
 use itsm_connector::domain::definition;
 use itsm_connector::domain::failure::{Effect, Kind};
 use itsm_connector::domain::identity::{EpisodeId, Firing, ItemId, SlotId};
@@ -332,6 +333,7 @@ fn client(url: &str, allowed: &AllowedHosts, secret: &str) -> ServiceNow {
         vault,
         Arc::new(SystemClock::default()),
         Arc::new(connection),
+        Meter::default(),
     )
 }
 

@@ -42,7 +42,7 @@ pub(crate) use overheard::Overheard;
 use process::Process;
 pub(crate) use program::Program;
 pub(crate) use sender::Delivered;
-pub(crate) use wire::{Answer, request};
+pub(crate) use wire::{Answer, pause, request};
 
 /// Any free port of this machine.
 pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

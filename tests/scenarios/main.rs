@@ -17,6 +17,7 @@ mod fault_of_our_own;
 mod four_processes;
 mod groups;
 mod killed_between_steps;
+mod limit_is_announced;
 mod product_misbehaves;
 mod reply_was_lost;
 mod secrets_never_leak;

@@ -1,6 +1,7 @@
 //! ServiceNow by its Table API: the port's methods, in the order of the trait (reference/servicenow-api.md).
 
 mod meaning;
+mod request;
 mod wire;
 
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method};
 
 use crate::adapters::oauth::TokenEndpoint;
 use crate::adapters::token_source::TokenSource;
+use crate::domain::allowance::Meter;
 use crate::domain::connection::Connection;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::identity::CorrelationId;
@@ -20,15 +22,10 @@ use crate::domain::secret::Secret;
 use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
 use crate::ports::{Clock, ItsmProduct, Transport, Vault};
 use meaning::Answered;
+use request::Request;
 
 /// The token endpoint (servicenow-api §2.1).
 pub const TOKEN_PATH: &str = "/oauth_token.do";
-
-/// The fields that are read of an incident.
-const FIELDS: &str = "sys_id,number,correlation_id,state,sys_created_on";
-
-/// Records that a search by correlation id reads: more than one is one too many already.
-const FOUND_MAX: u32 = 20;
 
 /// One ServiceNow instance.
 #[derive(Debug)]
@@ -37,6 +34,7 @@ pub struct ServiceNow {
     clock: Arc<dyn Clock>,
     connection: Arc<Connection>,
     tokens: TokenSource,
+    meter: Meter,
 }
 
 impl std::fmt::Debug for dyn Transport {
@@ -52,12 +50,13 @@ impl std::fmt::Debug for dyn Clock {
 }
 
 impl ServiceNow {
-    /// The client of a connection.
+    /// The client of a connection, whose calls `meter` counts.
     pub fn new(
         transport: Arc<dyn Transport>,
         vault: Arc<dyn Vault>,
         clock: Arc<dyn Clock>,
         connection: Arc<Connection>,
+        meter: Meter,
     ) -> Self {
         let endpoint = TokenEndpoint::new(
             Arc::clone(&transport),
@@ -78,6 +77,7 @@ impl ServiceNow {
             clock,
             connection,
             tokens,
+            meter,
         }
     }
 
@@ -138,11 +138,10 @@ impl ServiceNow {
         let built = built
             .body(body)
             .map_err(|_| failed("the request could not be built"))?;
-        meaning::of(
-            operation,
-            self.transport.send(built, within).await,
-            self.clock.now(),
-        )
+        let exchange = self.transport.send(built, within).await;
+        let now = self.clock.now();
+        meaning::count(&exchange, &self.meter, now);
+        meaning::of(operation, exchange, now)
     }
 
     /// Reads the record under a key that we chose, after an insert with it was refused.
@@ -325,71 +324,6 @@ impl ItsmProduct for ServiceNow {
         {
             Answered::Record(_) => Ok(()),
             Answered::NoRecord => Err(meaning::table_missing("read one incident")),
-        }
-    }
-}
-
-/// The calls that are made of the Table API.
-enum Request<'a> {
-    Insert(Vec<u8>),
-    Get(&'a str),
-    Update(&'a str, Vec<u8>),
-    Find(&'a CorrelationId),
-    LookUp(&'a str),
-    Probe,
-}
-
-impl Request<'_> {
-    fn method(&self) -> Method {
-        match self {
-            Self::Insert(_) => Method::POST,
-            Self::Update(..) => Method::PATCH,
-            Self::Get(_) | Self::Find(_) | Self::LookUp(_) | Self::Probe => Method::GET,
-        }
-    }
-
-    fn path(&self) -> String {
-        match self {
-            Self::Insert(_) | Self::Find(_) | Self::LookUp(_) | Self::Probe => {
-                "/api/now/table/incident".to_owned()
-            }
-            Self::Get(id) | Self::Update(id, _) => format!("/api/now/table/incident/{id}"),
-        }
-    }
-
-    fn query(&self) -> Vec<(&'static str, String)> {
-        let mut query = vec![
-            ("sysparm_fields", FIELDS.to_owned()),
-            ("sysparm_exclude_reference_link", "true".to_owned()),
-        ];
-        match self {
-            // The id's alphabet needs no escaping, and there is none in this query language.
-            Self::Find(correlation) => query.extend([
-                (
-                    "sysparm_query",
-                    format!("correlation_id={correlation}^ORDERBYsys_created_on^ORDERBYsys_id"),
-                ),
-                ("sysparm_limit", FOUND_MAX.to_string()),
-                ("sysparm_no_count", "true".to_owned()),
-            ]),
-            Self::LookUp(number) => query.extend([
-                ("sysparm_query", format!("number={number}")),
-                ("sysparm_limit", "2".to_owned()),
-                ("sysparm_no_count", "true".to_owned()),
-            ]),
-            Self::Probe => query.extend([
-                ("sysparm_limit", "1".to_owned()),
-                ("sysparm_no_count", "true".to_owned()),
-            ]),
-            Self::Insert(_) | Self::Get(_) | Self::Update(..) => {}
-        }
-        query
-    }
-
-    fn body(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::Insert(body) | Self::Update(_, body) => Some(body.clone()),
-            Self::Get(_) | Self::Find(_) | Self::LookUp(_) | Self::Probe => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One pass over the pending markers of a connection.
+//! One pass over some of the pending markers of a connection.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
+use super::allowed::Allowed;
 use super::{CALLS_AT_ONCE, DRAIN_CALL_MAX, Drained, ORPHAN_AGE, bury, no_longer_there};
 use crate::domain::connection::Connection;
 use crate::domain::gate::{Gate, Passage};
@@ -32,6 +33,7 @@ pub(super) struct Pass<'a> {
     core: &'a Core,
     connection: &'a Arc<Connection>,
     budget: Budget,
+    allowed: &'a Allowed<'a>,
     /// The longest that one call may take, so that a short run still starts some.
     call_max: Duration,
     seen_gate: SeenGate,
@@ -46,18 +48,20 @@ impl<'a> Pass<'a> {
         core: &'a Core,
         connection: &'a Arc<Connection>,
         budget: Budget,
+        allowed: &'a Allowed<'a>,
+        markers: Vec<Marker>,
     ) -> Result<Self, StoreFailure> {
         let seen_gate = core.gates.read(&connection.name).await?;
         let passage = seen_gate.gate.passage(core.clock.now());
         let stopped = matches!(passage, Passage::ClosedUntil(_)).then_some("the gate is closed");
-        let markers = RefCell::new(core.pending.list(&connection.name).await?);
         Ok(Self {
             core,
             connection,
             budget,
+            allowed,
             call_max: (budget.left(&*core.clock) / SHARE_OF_A_CALL).clamp(CALL_MIN, DRAIN_CALL_MAX),
             seen_gate,
-            markers,
+            markers: RefCell::new(markers),
             probing: Cell::new(passage == Passage::Probe),
             stopped: Cell::new(stopped),
         })
@@ -118,6 +122,17 @@ impl<'a> Pass<'a> {
             self.stopped.set(Some("the time is over"));
             return Ok(None);
         }
+        if !self.allowed.begin() {
+            self.stopped
+                .set(Some("the calls that the product allows are used up"));
+            return Ok(None);
+        }
+        let settled = self.settle_allowed(marker).await;
+        self.allowed.end().await;
+        settled
+    }
+
+    async fn settle_allowed(&self, marker: &Marker) -> Result<Option<Rest>, StoreFailure> {
         let name = &self.connection.name;
         let Some(received_at) = self.core.pending.received_at(name, marker).await? else {
             return Ok(Some(Rest::Known));

@@ -114,6 +114,6 @@ pub(crate) async fn send_and_hang_up(address: SocketAddr, bytes: &[u8]) {
 
 /// Waits by the real clock: for a sender between two bytes, and for what another process does.
 #[expect(clippy::disallowed_methods, reason = "the bed owns the sender")]
-pub(super) async fn pause(span: Duration) {
+pub(crate) async fn pause(span: Duration) {
     tokio::time::sleep(span).await;
 }

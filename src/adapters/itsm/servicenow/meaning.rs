@@ -5,6 +5,7 @@
 use bytes::Bytes;
 
 use crate::adapters::http::answer::{is_json, retry_after, told};
+use crate::domain::allowance::Meter;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::gate;
 use crate::domain::timestamp::Timestamp;
@@ -123,12 +124,43 @@ fn unanswered(operation: &str, failure: &TransportFailure) -> CallFailure {
     CallFailure::new("ServiceNow", operation, effect, kind, detail)
 }
 
+/// Counts an exchange. A rule for this user is announced with every call that it let through (servicenow-api §7); a
+/// refusal is the gate's to heed.
+pub(super) fn count(
+    exchange: &Result<http::Response<Bytes>, TransportFailure>,
+    meter: &Meter,
+    now: Timestamp,
+) {
+    match exchange {
+        Ok(response) if response.status() == http::StatusCode::TOO_MANY_REQUESTS => {}
+        Ok(response) => match announced(response.headers()) {
+            Some((limit, resets_at)) => meter.announced(limit, resets_at, now),
+            None if response.status().is_server_error() => meter.unanswered(),
+            None => {}
+        },
+        Err(TransportFailure::Unknown(_)) => meter.unanswered(),
+        Err(TransportFailure::NotSent(_)) => {}
+    }
+}
+
+/// Calls per window, and when it ends.
+fn announced(headers: &http::HeaderMap) -> Option<(u64, Timestamp)> {
+    let limit = number(headers, "x-ratelimit-limit").and_then(|limit| u64::try_from(limit).ok())?;
+    Some((limit, resets_at(headers)?))
+}
+
+fn resets_at(headers: &http::HeaderMap) -> Option<Timestamp> {
+    let seconds = number(headers, "x-ratelimit-reset")?;
+    Some(Timestamp::from_millis(seconds.saturating_mul(1000)))
+}
+
+fn number(headers: &http::HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
 /// 429 by a rule comes with headers and a date; 429 by the semaphore comes bare (servicenow-api §7).
 fn rate_limited(failure: CallFailure, headers: &http::HeaderMap, now: Timestamp) -> CallFailure {
-    let reset = headers
-        .get("x-ratelimit-reset")
-        .and_then(|value| value.to_str().ok()?.trim().parse::<i64>().ok())
-        .map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)).since(now));
+    let reset = resets_at(headers).map(|at| at.since(now));
     match retry_after(headers, now).or(reset) {
         Some(wait) => failure.with_retry_after(wait),
         None if headers.contains_key("x-ratelimit-rule") || headers.contains_key("retry-after") => {

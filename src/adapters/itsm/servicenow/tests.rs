@@ -87,9 +87,66 @@ fn client(
     let clock = Arc::new(SystemClock::default());
     let transport: Arc<dyn Transport> = Arc::<Script>::clone(&script);
     (
-        ServiceNow::new(transport, Arc::new(NoVault), clock, Arc::new(connection)),
+        ServiceNow::new(
+            transport,
+            Arc::new(NoVault),
+            clock,
+            Arc::new(connection),
+            Meter::default(),
+        ),
         script,
     )
+}
+
+#[tokio::test]
+async fn calls_are_counted_where_the_instance_announces_a_limit() {
+    let now = SystemClock::default().now();
+    let resets_s = now.as_millis() / 1000 + 1800;
+    let limited = |mut response: http::Response<Bytes>| {
+        for (name, value) in [("x-ratelimit-limit", 100), ("x-ratelimit-reset", resets_s)] {
+            response.headers_mut().insert(name, value.into());
+        }
+        Ok(response)
+    };
+    let lost = || Err(TransportFailure::Unknown(TransportTrouble::TimedOut));
+    let unsent = || Err(TransportFailure::NotSent(TransportTrouble::Unreachable));
+    let cases = [
+        (
+            "nothing was announced",
+            vec![Ok(json(201, &record("1"))), lost()],
+            None,
+        ),
+        (
+            "each answer counts",
+            vec![limited(json(201, &record("1"))), limited(json(400, "{}"))],
+            Some(2),
+        ),
+        (
+            "so does a lost one",
+            vec![limited(json(201, &record("1"))), lost()],
+            Some(2),
+        ),
+        (
+            "not what never left",
+            vec![limited(json(201, &record("1"))), unsent()],
+            Some(1),
+        ),
+        (
+            "nor what was refused for it",
+            vec![limited(json(201, &record("1"))), limited(json(429, "{}"))],
+            Some(1),
+        ),
+    ];
+    for (what, answers, used) in cases {
+        let calls = answers.len();
+        let (client, _) = client(answers);
+        for _ in 0..calls {
+            // What came of it is other tests' matter.
+            let _ = client.create(&item(), WITHIN).await;
+        }
+        let counted = client.meter.read(now).map(|known| known.used);
+        assert_eq!(counted, used, "{what}");
+    }
 }
 
 fn item() -> NewWorkItem {
