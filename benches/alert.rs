@@ -81,7 +81,7 @@ fn decided(delivery: &Delivery, connection: &Connection) -> (Slot, slot::Effect,
     let (slot, effect) = slot::next(&Slot::default(), now, &rules, Input::Event(&event));
     let action = connection.actions.values().next().expect("an action");
     let item = ItemId::new(&slot_id, slot.generation);
-    let new = alert_to_work_item::new_work_item(&alert, action, &item);
+    let new = alert_to_work_item::new_work_item(&alert, action, &item, None);
     (slot, effect, new.title.len())
 }
 

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod name;
 pub mod network;
 pub mod redact;
+pub mod row;
 pub mod secret;
 pub mod server_url;
 pub mod sighting;

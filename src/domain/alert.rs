@@ -2,7 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::row::Rows;
 use super::timestamp::Timestamp;
+
+/// What the services call themselves that run queries over logs (azure-platform §1.3).
+const LOG_SERVICES: [&str; 4] = [
+    "Log Analytics",
+    "Application Insights",
+    "Log Alerts V2",
+    "Simple Log Alert",
+];
 
 /// How bad it is, by Azure's count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,6 +134,8 @@ pub struct Alert {
     pub investigation_link: Option<String>,
     /// What the service measured, as far as it is understood.
     pub details: Details,
+    /// The rows of the query's result, where the alert brings them with it (Log V1 and Simple Log Alerts).
+    pub rows: Rows,
     /// Pairs that the rule's owner added.
     pub custom_properties: Vec<(String, String)>,
     /// What could not be taken as it was, for the work item's reader.
@@ -139,6 +150,17 @@ impl Alert {
             .ends_with("/12345678-1234-1234-1234-1234567890ab")
             || self.alert_id.to_ascii_lowercase().ends_with("/test_alert")
     }
+
+    /// True if a query over logs found it, by its shape or else by the name of its service.
+    pub fn is_log(&self) -> bool {
+        let service = self.monitoring_service.as_deref().map(str::trim);
+        matches!(self.details, Details::Log(_))
+            || service.is_some_and(|service| {
+                LOG_SERVICES
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(service))
+            })
+    }
 }
 
 /// What a service measured.
@@ -146,7 +168,7 @@ impl Alert {
 pub enum Details {
     /// Metric alerts: static and dynamic thresholds, several resources, web tests.
     Metric(Measured),
-    /// Log Alerts V2.
+    /// Log Alerts V1 and V2, and Simple Log Alerts.
     Log(Measured),
     /// Not understood, or nothing there: the essentials have to do.
     #[default]

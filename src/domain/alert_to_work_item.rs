@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::alert::{Alert, Criterion, Details, Measured};
-use super::connection::Action;
+use super::connection::{Action, Grouping};
 use super::identity::ItemId;
+use super::row::Row;
 use super::text;
 use super::timestamp::Timestamp;
 use super::work_item::{Change, NewWorkItem};
@@ -21,8 +22,23 @@ const PAIRS_MAX: usize = 30;
 /// Longest line made of one text of the alert, in characters.
 const LINE_CHARS_MAX: usize = 1000;
 
-/// The work item that an alert asks for.
-pub fn new_work_item(alert: &Alert, action: &Action, item: &ItemId) -> NewWorkItem {
+/// Longest value of a row in a title, in characters.
+const CELL_IN_TITLE_CHARS_MAX: usize = 60;
+
+/// Columns that name what a row is about, the most exact first: those that Azure takes configuration items from, in its
+/// order (itsmc-product §2.6).
+const RESOURCE_COLUMNS: [&str; 4] = ["_ResourceId", "ResourceId", "Resource", "Computer"];
+
+/// Columns that say nothing of what a row is about.
+const COLUMNS_OF_NO_TITLE: [&str; 2] = ["TimeGenerated", "timestamp"];
+
+/// The work item that an alert asks for; that of one of its rows, where each has its own.
+pub fn new_work_item(
+    alert: &Alert,
+    action: &Action,
+    item: &ItemId,
+    row: Option<&Row>,
+) -> NewWorkItem {
     let levels = action.levels(alert);
     let mut fields = action.fields.clone();
     if let Some(group) = &action.assignment_group {
@@ -34,8 +50,18 @@ pub fn new_work_item(alert: &Alert, action: &Action, item: &ItemId) -> NewWorkIt
         work_item_type: action.work_item_type,
         correlation: item.correlation(),
         key: item.record_key(),
-        title: title(alert),
-        description: description(alert),
+        title: match row {
+            Some(row) => title_of_row(alert, row),
+            None => title(alert),
+        },
+        description: match row {
+            Some(row) => format!("{}\n{}", about_row(alert, row), description(alert)),
+            None if action.grouping == Grouping::Row && alert.is_log() => format!(
+                "{}\n\nNote: The alert brings no rows with it, so that one work item stands for all of them.",
+                description(alert)
+            ),
+            None => description(alert),
+        },
         impact: levels.impact,
         urgency: levels.urgency,
         fields,
@@ -82,6 +108,55 @@ pub fn on_resolve(action: &Action, resolved_at: Option<Timestamp>) -> Option<Cha
 
 /// `[Sev1] CPU over 80 % on web01`: how bad, which rule, where.
 fn title(alert: &Alert) -> String {
+    let mut title = rule_and_severity(alert);
+    if let Some(target) = alert.targets.first() {
+        let _ = write!(title, " on {}", short_name(target));
+        if alert.targets.len() > 1 {
+            let _ = write!(title, " and {} more", alert.targets.len() - 1);
+        }
+    }
+    text::one_line(&title)
+}
+
+/// `[Sev2] Failed sign-ins on web01`: where the row's resource column says; else its first value tells it from the others.
+fn title_of_row(alert: &Alert, row: &Row) -> String {
+    let mut title = rule_and_severity(alert);
+    let resource = RESOURCE_COLUMNS
+        .iter()
+        .filter_map(|name| row.column(name))
+        .map(short_name)
+        .find(|name| !name.trim().is_empty());
+    let first = || {
+        let mut cells = row.cells().iter();
+        let telling = cells.find(|(name, _)| !COLUMNS_OF_NO_TITLE.contains(&name.as_str()));
+        telling.map(|(_, value)| value.as_str())
+    };
+    if let Some(name) = resource {
+        let _ = write!(title, " on {}", text::cut(name, CELL_IN_TITLE_CHARS_MAX));
+    } else if let Some(value) = first() {
+        let _ = write!(title, ": {}", text::cut(value, CELL_IN_TITLE_CHARS_MAX));
+    }
+    text::one_line(&title)
+}
+
+/// What a row says, and what has become of the others.
+fn about_row(alert: &Alert, row: &Row) -> String {
+    let mut out = String::new();
+    pairs(&mut out, "Row", row.cells());
+    if row.times() > 1 {
+        let _ = writeln!(out, "\nThe alert has this row {} times.", row.times());
+    }
+    let (total, beyond) = (alert.rows.total(), alert.rows.beyond());
+    if beyond > 0 {
+        let _ = writeln!(
+            out,
+            "\nThe alert has {total} rows; {beyond} of them have no work item: look at the results of its query."
+        );
+    }
+    out
+}
+
+fn rule_and_severity(alert: &Alert) -> String {
     let mut title = String::new();
     if alert.is_test() {
         title.push_str("[Test] ");
@@ -97,13 +172,7 @@ fn title(alert: &Alert) -> String {
             .filter(|rule| !rule.is_empty())
             .unwrap_or("Azure Monitor alert"),
     );
-    if let Some(target) = alert.targets.first() {
-        let _ = write!(title, " on {}", short_name(target));
-        if alert.targets.len() > 1 {
-            let _ = write!(title, " and {} more", alert.targets.len() - 1);
-        }
-    }
-    text::one_line(&title)
+    title
 }
 
 fn description(alert: &Alert) -> String {
@@ -258,6 +327,7 @@ fn short_name(resource_id: &str) -> &str {
 mod tests {
     use super::*;
     use crate::domain::alert::{Condition, Mark, Severity};
+    use crate::domain::identity::SlotId;
 
     fn alert() -> Alert {
         Alert {
@@ -286,6 +356,7 @@ mod tests {
                 }],
                 ..Measured::default()
             }),
+            rows: Default::default(),
             custom_properties: vec![("runbook".to_owned(), "https://runbooks.example/cpu".to_owned())],
             marks: vec![Mark::ContextNotUnderstood],
         }
@@ -298,6 +369,50 @@ mod tests {
             title(&alert()),
             description(&alert())
         ));
+    }
+
+    #[test]
+    fn the_work_item_of_a_row_tells_the_row_first() {
+        let mut alert = alert();
+        for n in 0..200 {
+            let cells = [
+                ("TimeGenerated", "2026-03-01T09:52:05Z"),
+                ("Computer", "/a/web01"),
+            ];
+            let mut cells = cells
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec();
+            cells.push(("Attempts".to_owned(), n.to_string()));
+            alert.rows.add(cells.clone());
+            alert.rows.add(cells);
+        }
+        alert.details = Details::Log(Measured::default());
+        let action = Action {
+            grouping: Grouping::Row,
+            ..Action::default()
+        };
+        let item = ItemId::new(&SlotId::parse("4abziosmqofnnn6k62sb3m").unwrap(), 0);
+        let row = alert.rows.kept()[0].clone();
+        let new = new_work_item(&alert, &action, &item, Some(&row));
+        insta::assert_snapshot!(format!("{}\n---\n{}", new.title, new.description));
+        let whole = new_work_item(&alert, &action, &item, None).description;
+        assert!(
+            whole.ends_with("one work item stands for all of them."),
+            "{whole}"
+        );
+
+        let mut other = Alert {
+            rows: Default::default(),
+            ..alert
+        };
+        other.rows.add(vec![
+            ("TimeGenerated".to_owned(), "x".to_owned()),
+            ("Account".to_owned(), "ali\nce".to_owned()),
+        ]);
+        assert_eq!(
+            title_of_row(&other, other.rows.kept()[0]),
+            "[Sev1] CPU over 80 %: ali ce"
+        );
     }
 
     #[test]

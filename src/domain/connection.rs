@@ -154,6 +154,9 @@ pub enum Grouping {
     Rule,
     /// All alerts about a configuration item share one while it is open.
     ConfigurationItem,
+    /// Each row that a log alert brings with it has a work item of its own (Log V1 and Simple Log Alerts; Log Alerts V2
+    /// bring none, and have one for the alert).
+    Row,
 }
 
 /// What a further alert does to the work item that its group has already.
@@ -216,6 +219,8 @@ pub struct Action {
     pub work_item_type: WorkItemType,
     /// What counts as the same problem.
     pub grouping: Grouping,
+    /// True if other alerts than log alerts are not grouped: each has its own item (Microsoft's `ticketConfiguration`).
+    pub groups_log_alerts_only: bool,
     /// What a further alert of the group does.
     pub on_repeat: OnRepeat,
     /// How long after it was resolved the group's work item is reopened rather than followed by another.

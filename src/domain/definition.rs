@@ -374,6 +374,7 @@ fn action(definition: ActionDefinition) -> Action {
     Action {
         work_item_type: definition.work_item_type,
         grouping: definition.grouping,
+        groups_log_alerts_only: false,
         on_repeat: definition.on_repeat,
         reopen_within: definition.reopen_within.as_deref().and_then(span),
         on_resolve: definition.on_resolve,

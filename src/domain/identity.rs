@@ -100,6 +100,10 @@ key! {
     ItemId, KEY_CHARS
 }
 key! {
+    /// A row of a log alert, by what stands in it.
+    RowKey, KEY_CHARS
+}
+key! {
     /// The name of a body that was not understood: the hash of its bytes.
     BodyId, KEY_CHARS
 }
@@ -184,6 +188,33 @@ impl SlotId {
         )
     }
 
+    /// The slot of a row of one firing. The next firing's rows have slots of their own, also where they say the same.
+    pub fn of_row(
+        connection: &ConnectionName,
+        action: &ActionName,
+        episode: &EpisodeId,
+        row: &RowKey,
+    ) -> Self {
+        let identity = format!("{episode}/{row}");
+        Self::grouped(connection, action, "row_of_episode", &identity)
+    }
+
+    /// The slot of a configuration item within one firing (`on_repeat: new`).
+    pub fn of_configuration_item_once(
+        connection: &ConnectionName,
+        action: &ActionName,
+        episode: &EpisodeId,
+        configuration_item: &str,
+    ) -> Self {
+        let identity = format!("{episode}/{}", configuration_item.to_lowercase());
+        Self::grouped(
+            connection,
+            action,
+            "configuration_item_of_episode",
+            &identity,
+        )
+    }
+
     fn grouped(
         connection: &ConnectionName,
         action: &ActionName,
@@ -226,6 +257,20 @@ impl ItemId {
     pub fn record_key(&self) -> RecordKey {
         let hash = digest("record-key/1", &[self.0.as_bytes()]);
         RecordKey(data_encoding::HEXLOWER.encode(&hash[..16]))
+    }
+}
+
+impl RowKey {
+    /// The key of a row: of its named values in the order of their names and values, so that the order in which they were
+    /// sent does not matter. A value that is not there and one that is null are the same.
+    pub fn new(cells: &[(String, String)]) -> Self {
+        let mut sorted: Vec<&(String, String)> = cells.iter().collect();
+        sorted.sort_unstable();
+        let parts: Vec<&[u8]> = sorted
+            .into_iter()
+            .flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()])
+            .collect();
+        Self(hashed("row/1", &parts, KEY_CHARS))
     }
 }
 
@@ -315,6 +360,14 @@ mod tests {
             slot.to_string(),
             item.correlation().to_string(),
             item.record_key().as_str().to_owned(),
+            SlotId::of_row(
+                &connection,
+                &action,
+                &episode,
+                &RowKey::new(&[("Computer".to_owned(), "web01".to_owned())]),
+            )
+            .to_string(),
+            SlotId::of_configuration_item_once(&connection, &action, &episode, "Web01").to_string(),
         ];
         assert_eq!(
             seen,
@@ -324,6 +377,8 @@ mod tests {
                 "4abziosmqofnnn6k62sb3m",
                 "azm-4abziosmqofnnn6k62sb3maaaa",
                 "099fe2116e1f89133a1ab6030380fbaa",
+                "jqbyvmvboebzeoqknrsd5e",
+                "r2voj7zotl25q4fmn2q73b",
             ]
         );
     }

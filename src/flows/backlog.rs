@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Core;
 use super::create_work_item::{case_of, event_of};
+use super::settle::targets;
 use crate::domain::name::ConnectionName;
 use crate::domain::timestamp::Timestamp;
 use crate::inbound::common_alert_schema;
@@ -85,7 +86,7 @@ async fn waits_since(
         return Ok(Some(received_at));
     };
     let mut is_settled = true;
-    for target in case.targets() {
+    for target in targets::of(core, &case).await?.unwrap_or_default() {
         let log = SlotLog::new(&core.objects, connection, delivery.action(), &target.slot);
         let head = log.head().await?;
         is_settled &= head.is_some_and(|head| head.state.has_settled(&case.event.id));

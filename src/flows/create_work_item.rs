@@ -142,6 +142,9 @@ pub async fn receive(
     // Keep it, before anything is done. Beside it, what the next step wants to know.
     let (kept, gate, head) = keep(core, &delivery, &alert, &event, case.as_ref()).await;
     let creation = kept?;
+    if let Some(case) = case.as_ref().filter(|_| creation == Creation::Made) {
+        tell_of_rows_beyond(case);
+    }
 
     // Claim and act, if the answer can still leave in time; else the drain does.
     let may_act =
@@ -151,6 +154,14 @@ pub async fn receive(
         _ => None,
     };
     Ok(answer(&event, creation, settled))
+}
+
+/// More rows than get a work item are counted, and told here as in the work items of the others.
+fn tell_of_rows_beyond(case: &Case<'_>) {
+    let (rows, beyond) = (&case.alert.rows, case.alert.rows.beyond());
+    if case.action.grouping == Grouping::Row && beyond > 0 {
+        tracing::warn!(connection = %case.connection.name, action = %case.action_name, event = %case.event.id, rows = rows.total(), rows_beyond = beyond, hint = "narrow the rule's query, or let one work item stand for the alert", "the alert has more rows than get a work item each");
+    }
 }
 
 /// Claims and acts; `None` if the answer could not wait for it.
@@ -286,11 +297,13 @@ async fn keep(
             return SeenHead::NotRead;
         };
         match (
-            case.targets().as_slice(),
+            case.own_targets().as_slice(),
             alert.condition,
             case.action.grouping,
         ) {
-            (_, Condition::Fired, Grouping::Alert) => SeenHead::AssumedEmpty,
+            (_, Condition::Fired, Grouping::Alert | Grouping::Row) => SeenHead::AssumedEmpty,
+            // Its slots are those of its Fired.
+            (_, Condition::Resolved, Grouping::Row) => SeenHead::NotRead,
             ([only], ..) => {
                 let log = SlotLog::new(&core.objects, name, delivery.action(), &only.slot);
                 match tokio::time::timeout(LOOK_MAX, log.head()).await {

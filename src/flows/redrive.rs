@@ -2,6 +2,7 @@
 
 use super::Core;
 use super::create_work_item::{case_of, event_of, marker_of};
+use super::settle::targets;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::{BodyId, EventId};
 use crate::domain::name::ConnectionName;
@@ -88,7 +89,7 @@ async fn dead_letter(
     };
     // First the slot, then the marker, then the dead letter: whatever is cut short here is done again by the next try.
     if let Some(case) = case_of(connection, &delivery, &alert, event.clone()) {
-        for target in case.targets() {
+        for target in targets::of(core, &case).await?.unwrap_or_default() {
             let log = SlotLog::new(&core.objects, name, delivery.action(), &target.slot);
             loop {
                 let Some(head) = log.head().await? else { break };

@@ -3,15 +3,17 @@
 //! The intake and the drain share this code, so that the way back from a fault is the way that every alert goes.
 
 mod calls;
+pub(super) mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::create_work_item::marker_of;
 use super::{Budget, Core};
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, Condition};
 use crate::domain::connection::{Action, Connection, OnRepeat, OnResolve};
 use crate::domain::failure::CallFailure;
+use crate::domain::gate::Passage;
 use crate::domain::grouping::{self, Target};
 use crate::domain::name::ActionName;
 use crate::domain::slot::{self, Effect, Event, Input, Phase, Rest, Rules, Slot};
@@ -62,19 +64,24 @@ pub struct Settled {
 }
 
 impl Case<'_> {
-    /// The slots that the event belongs to.
-    pub fn targets(&self) -> Vec<Target> {
+    /// The slots that follow from the event's own alert.
+    pub fn own_targets(&self) -> Vec<Target> {
+        self.targets_of(self.alert)
+    }
+
+    /// The slots that follow from an alert of the episode.
+    fn targets_of(&self, alert: &Alert) -> Vec<Target> {
         grouping::targets(
             &self.connection.name,
             &self.action_name,
             &self.action,
-            self.alert,
+            alert,
             &self.event.episode,
         )
     }
 }
 
-/// Settles an event as far as it can be now, in each of its slots. `seen` is for an event with one slot.
+/// Settles an event as far as it can be now, in each of its slots. A head that was read is for an event with one slot.
 pub async fn settle(
     core: &Core,
     case: &Case<'_>,
@@ -82,26 +89,50 @@ pub async fn settle(
     budget: Budget,
     call_max: Duration,
 ) -> Result<Settled, StoreFailure> {
-    let targets = case.targets();
-    let seen = if targets.len() == 1 {
-        seen
-    } else {
-        SeenHead::NotRead
-    };
     let mut all = Settled {
         rest: Rest::Known,
         items: Vec::new(),
         is_settled: true,
     };
-    for target in &targets {
+    let Some(targets) = targets::of(core, case).await? else {
+        all.rest = Rest::Remembered;
+        return Ok(all);
+    };
+    let seen = match seen {
+        SeenHead::Read(_) if targets.len() > 1 => SeenHead::NotRead,
+        seen => seen,
+    };
+    let resolved = targets::event_of(case, Condition::Resolved);
+    let mut is_over = true;
+    for (at, target) in targets.iter().enumerate() {
+        // A claim that is not followed by its call keeps everybody else waiting: better none.
+        if at > 0 && !budget.can_start(&*core.clock, call_max / 2) {
+            all.rest = Rest::Later(core.clock.now());
+            all.is_settled = false;
+            break;
+        }
         let mut run = Run::new(core, case, target, budget, call_max).await;
         run.is_alone = targets.len() == 1;
         let (rest, slot) = run.to_the_end(seen.clone()).await?;
         all.is_settled &= slot.has_settled(&case.event.id);
+        is_over &= slot.has_settled(&resolved);
         all.items.extend(slot.item().cloned());
+        let has_to_wait = matches!(rest, Rest::Later(_));
         if worth(&rest) > worth(&all.rest) {
             all.rest = rest;
         }
+        // What made this one wait may hold for every call: the next slot's would be one too many.
+        if has_to_wait && at + 1 < targets.len() {
+            let seen = core.gates.read(&case.connection.name).await?;
+            if let Passage::ClosedUntil(until) = seen.gate.passage(core.clock.now()) {
+                all.rest = Rest::Later(until);
+                all.is_settled = false;
+                break;
+            }
+        }
+    }
+    if targets::may_be_waited_for(case) && !is_over {
+        targets::wake_the_resolved(core, case).await?;
     }
     Ok(all)
 }

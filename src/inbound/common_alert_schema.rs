@@ -4,12 +4,13 @@
 //! does not understand, the quarantine keeps.
 
 mod context;
+mod rows;
 mod shape;
 mod wire;
 
 use std::fmt;
 
-use crate::domain::alert::{Alert, Condition, Details, Mark, Severity};
+use crate::domain::alert::{Alert, Condition, Mark, Severity};
 use crate::domain::timestamp::Timestamp;
 use crate::inbound::webhook::Delivery;
 
@@ -119,12 +120,16 @@ fn alert(
     if severity.is_none() && essentials.severity.0.is_some() {
         marks.push(Mark::SeverityUnknown);
     }
-    let details = context
-        .map_or(Some(Details::EssentialsOnly), context::details)
+    let context = context
+        .map_or_else(|| Some(context::Context::default()), context::read)
         .unwrap_or_else(|| {
             marks.push(Mark::ContextNotUnderstood);
-            Details::EssentialsOnly
+            context::Context::default()
         });
+    let mut configuration_items = essentials.configuration_items.0;
+    if configuration_items.is_empty() {
+        configuration_items = context.configuration_items;
+    }
     Ok(Alert {
         alert_id,
         rule: essentials.alert_rule.0,
@@ -133,7 +138,7 @@ fn alert(
         condition,
         monitoring_service: essentials.monitoring_service.0,
         targets: essentials.alert_target_ids.0,
-        configuration_items: essentials.configuration_items.0,
+        configuration_items,
         fired_at,
         resolved_at: essentials
             .resolved_date_time
@@ -142,7 +147,8 @@ fn alert(
             .and_then(Timestamp::parse_lenient),
         description: essentials.description.0,
         investigation_link: essentials.investigation_link.0,
-        details,
+        details: context.details,
+        rows: context.rows,
         custom_properties,
         marks,
     })

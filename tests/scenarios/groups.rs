@@ -2,6 +2,7 @@
 
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::flows::{explain, redrive};
+use serde_json::Value;
 use simulators::fault::{Fault, FaultRule, Forbidden};
 use simulators::journal::Kind;
 use simulators::servicenow::Config;
@@ -60,6 +61,38 @@ async fn an_alert_about_two_configuration_items_has_two_incidents() {
         ("updated", 1)
     );
     bed.servicenow().created(2);
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn each_alert_can_have_incidents_of_its_own_for_its_configuration_items() {
+    let bed = TestBed::with_servicenow(Config::default())
+        .action("default", "grouping", "configuration_item")
+        .action("default", "on_repeat", "new")
+        .start()
+        .await;
+    let both = Alert::captured("metric_several_resources_fired");
+    let first = bed.deliver(both.clone().number(1)).await;
+    let second = bed.deliver(both.clone().number(2)).await;
+    assert_eq!((first.work_items.len(), second.work_items.len()), (2, 2));
+    bed.servicenow().created(4);
+    let resolved = bed.deliver(both.number(2).with("monitorCondition", "Resolved"));
+    assert_eq!(resolved.await.work_items, second.work_items);
+    assert_eq!(bed.servicenow().open().len(), 2);
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn a_resolved_that_names_no_configuration_item_resolves_those_of_its_fired() {
+    let bed = grouped_by("configuration_item").await;
+    let both = Alert::captured("metric_several_resources_fired");
+    let fired = bed.deliver(both.clone()).await;
+    let bare = both
+        .with("monitorCondition", "Resolved")
+        .with("configurationItems", Value::Null)
+        .with("alertTargetIDs", Value::Null);
+    assert_eq!(bed.deliver(bare).await.work_items, fired.work_items);
+    assert_eq!(bed.servicenow().open().len(), 0);
     bed.end().await;
 }
 

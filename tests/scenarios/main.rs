@@ -20,5 +20,6 @@ mod killed_between_steps;
 mod limit_is_announced;
 mod product_misbehaves;
 mod reply_was_lost;
+mod rows;
 mod secrets_never_leak;
 mod store_fails;

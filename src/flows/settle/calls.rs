@@ -30,8 +30,9 @@ impl<'a> Run<'a> {
         let item_id = ItemId::new(&self.target.slot, slot.generation);
         let input = match effect {
             Effect::Create => {
-                let new =
-                    alert_to_work_item::new_work_item(self.case.alert, &self.case.action, &item_id);
+                let (alert, action) = (self.case.alert, &self.case.action);
+                let row = self.target.row.as_ref();
+                let new = alert_to_work_item::new_work_item(alert, action, &item_id, row);
                 let created = product.create(&new, within).await;
                 Input::Created(event, self.told_to_the_gate(created).await)
             }

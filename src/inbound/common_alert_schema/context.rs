@@ -2,36 +2,97 @@
 
 use serde_json::value::RawValue;
 
+use super::rows;
 use super::wire::{self, Text};
 use crate::domain::alert::{Criterion, Details, Measured};
+use crate::domain::row::Rows;
 use crate::domain::timestamp::Timestamp;
 
+/// What a context says.
+#[derive(Default)]
+pub(super) struct Context {
+    pub(super) details: Details,
+    pub(super) rows: Rows,
+    /// Those that only the context names.
+    pub(super) configuration_items: Vec<String>,
+}
+
 /// What the context says; `None` if it is there and not understood.
-pub(super) fn details(raw: &RawValue) -> Option<Details> {
+pub(super) fn read(raw: &RawValue) -> Option<Context> {
     if raw.get() == "null" || raw.get() == "{}" {
-        return Some(Details::EssentialsOnly);
+        return Some(Context::default());
     }
-    let context: wire::Context = serde_json::from_str(raw.get()).ok()?;
-    let condition = context.condition?;
+    let context: wire::Context<'_> = serde_json::from_str(raw.get()).ok()?;
+    match context.condition {
+        Some(condition) => Some(of_condition(context.condition_type, condition)),
+        None => log_v1(serde_json::from_str(raw.get()).ok()?),
+    }
+}
+
+fn of_condition(condition_type: Text, condition: wire::ConditionBlock<'_>) -> Context {
+    let mut rows = Rows::default();
     let criteria: Vec<Criterion> = condition
         .all_of
         .unwrap_or_default()
         .into_iter()
-        .map(criterion)
+        .map(|wire| {
+            if let Some(event) = wire.event {
+                rows::of_event(event, &mut rows);
+            }
+            criterion(wire)
+        })
         .collect();
-    let is_log = context.condition_type.0.as_deref() == Some("LogQueryCriteria")
+    let is_log = condition_type.0.as_deref() == Some("LogQueryCriteria")
+        || rows.total() > 0
         || criteria.iter().any(|one| one.query.is_some());
     let measured = Measured {
-        condition_type: context.condition_type.0,
+        condition_type: condition_type.0,
         window_size: condition.window_size.0,
         window_start: moment(&condition.window_start_time),
         window_end: moment(&condition.window_end_time),
         criteria,
     };
-    Some(if is_log {
-        Details::Log(measured)
-    } else {
-        Details::Metric(measured)
+    Context {
+        details: if is_log {
+            Details::Log(measured)
+        } else {
+            Details::Metric(measured)
+        },
+        rows,
+        configuration_items: Vec::new(),
+    }
+}
+
+/// A Log V1 alert has one condition, told in words of its own.
+fn log_v1(wire: wire::LogV1<'_>) -> Option<Context> {
+    wire.search_query.0.as_ref()?;
+    let mut rows = Rows::default();
+    if let Some(results) = wire.search_results {
+        rows::of_search_results(results, &mut rows);
+    }
+    let measured = Measured {
+        condition_type: wire.alert_type.0,
+        window_size: None,
+        window_start: moment(&wire.search_interval_start_time_utc),
+        window_end: moment(&wire.search_interval_end_time_utc),
+        criteria: vec![Criterion {
+            query: wire.search_query.0,
+            operator: wire.operator.0,
+            threshold: wire.threshold.0,
+            value: wire.result_count.0,
+            aggregation: Some("Count".to_owned()),
+            dimensions: dimensions(wire.dimensions),
+            link: wire
+                .link_to_filtered_search_results
+                .0
+                .or(wire.link_to_search_results.0),
+            ..Criterion::default()
+        }],
+    };
+    Some(Context {
+        details: Details::Log(measured),
+        rows,
+        configuration_items: wire.affected_configuration_items.0,
     })
 }
 
@@ -39,8 +100,14 @@ fn moment(text: &Text) -> Option<Timestamp> {
     text.0.as_deref().and_then(Timestamp::parse_lenient)
 }
 
-fn criterion(wire: wire::Criterion) -> Criterion {
-    let dimensions = wire.dimensions.unwrap_or_default();
+fn dimensions(wire: Option<Vec<wire::Dimension>>) -> Vec<(String, String)> {
+    wire.unwrap_or_default()
+        .into_iter()
+        .filter_map(|one| one.name.0.zip(one.value.0))
+        .collect()
+}
+
+fn criterion(wire: wire::Criterion<'_>) -> Criterion {
     let periods = wire.failing_periods;
     Criterion {
         metric: wire.metric_name.0,
@@ -52,10 +119,7 @@ fn criterion(wire: wire::Criterion) -> Criterion {
         value: wire.metric_value.0,
         aggregation: wire.time_aggregation.0,
         sensitivity: wire.alert_sensitivity.0,
-        dimensions: dimensions
-            .into_iter()
-            .filter_map(|one| one.name.0.zip(one.value.0))
-            .collect(),
+        dimensions: dimensions(wire.dimensions),
         failing_periods: periods.and_then(|periods| {
             periods
                 .min_failing_periods_to_alert

@@ -3,10 +3,14 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::domain::alert::Details;
 use crate::domain::name::{ActionName, ConnectionName};
 
 const METRIC: &str = include_str!("../../../tests/fixtures/common_alert_schema/metric_fired.json");
 const LOG: &str = include_str!("../../../tests/fixtures/common_alert_schema/log_v2_fired.json");
+const LOG_V1: &str = include_str!("../../../tests/fixtures/common_alert_schema/log_v1_fired.json");
+const SIMPLE_LOG: &str =
+    include_str!("../../../tests/fixtures/common_alert_schema/simple_log_fired.json");
 
 fn parsed(body: impl Into<Bytes>) -> Result<Alert, NotAnAlert> {
     let connection = ConnectionName::parse("contoso").unwrap();
@@ -34,6 +38,131 @@ fn a_log_alert_is_read() {
     insta::assert_debug_snapshot!(parsed(LOG).unwrap());
 }
 
+#[test]
+fn a_log_alert_of_the_first_kind_is_read_with_its_rows() {
+    insta::assert_debug_snapshot!(parsed(LOG_V1).unwrap());
+}
+
+fn row_keys(body: impl Into<Bytes>) -> Vec<String> {
+    let alert = parsed(body).unwrap();
+    let mut keys: Vec<_> = alert
+        .rows
+        .kept()
+        .iter()
+        .map(|row| row.key().to_string())
+        .collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn a_simple_log_alert_has_rows_and_its_resolved_has_none() {
+    let fired = parsed(SIMPLE_LOG).unwrap();
+    assert!(fired.is_log());
+    let accounts: Vec<_> = fired
+        .rows
+        .kept()
+        .iter()
+        .filter_map(|row| row.column("Account"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(accounts, ["alice", "bob", "carol"]);
+    let resolved = parsed(
+        SIMPLE_LOG
+            .replace("Fired", "Resolved")
+            .replace("\"event\"", "\"other\""),
+    )
+    .unwrap();
+    assert!(resolved.is_log() && resolved.rows.is_empty());
+}
+
+/// JSON whose objects have their keys in another order, and so on downwards. Lists stay as they are.
+fn with_keys_turned(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Object(fields) => {
+            let turned: Vec<String> = fields
+                .iter()
+                .rev()
+                .map(|(name, value)| {
+                    format!("{}:{}", Value::from(name.as_str()), with_keys_turned(value))
+                })
+                .collect();
+            format!("{{{}}}", turned.join(","))
+        }
+        Value::Array(items) => format!(
+            "[{}]",
+            items
+                .iter()
+                .map(with_keys_turned)
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn odd_rows_are_counted_and_cost_the_alert_nothing() {
+    let with_results = |results: serde_json::Value| {
+        let mut body: serde_json::Value = serde_json::from_str(LOG_V1).unwrap();
+        body["data"]["alertContext"]["SearchResults"] = results;
+        parsed(body.to_string()).unwrap()
+    };
+    for odd in [
+        serde_json::Value::Null,
+        7.into(),
+        "x".into(),
+        serde_json::json!({"tables": null}),
+        serde_json::json!({"tables": [{"rows": 7}]}),
+    ] {
+        let alert = with_results(odd.clone());
+        assert!(
+            alert.rows.is_empty() && alert.marks.is_empty() && alert.is_log(),
+            "{odd}"
+        );
+    }
+    let alert = with_results(serde_json::json!({"tables": [
+        {"rows": [["a", null], 7, [], null, ["b", "c"]], "columns": [{"name": "first"}]},
+        {"columns": [{"type": "string"}], "rows": [["d"]]},
+    ]}));
+    let told: Vec<_> = alert
+        .rows
+        .kept()
+        .iter()
+        .map(|row| format!("{:?}", row.cells()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            r#"[("first", "a")]"#,
+            r#"[("first", "b"), ("column 2", "c")]"#,
+            r#"[("column 1", "d")]"#
+        ]
+    );
+    assert_eq!((alert.rows.total(), alert.rows.beyond()), (6, 3));
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_row_is_the_same_whatever_the_order_of_the_keys(
+        rows in proptest::collection::vec(proptest::collection::btree_map("[a-z]{1,6}", "[a-z0-9 ]{0,6}", 1..5), 1..6),
+        number in proptest::num::i32::ANY,
+    ) {
+        use serde_json::{Value, json};
+        let cell = |(name, value): (&String, &String)| json!({ "name": name, "value": { "is": value, "at": number } });
+        let event: Vec<Value> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+        let mut simple: Value = serde_json::from_str(SIMPLE_LOG).unwrap();
+        simple["data"]["alertContext"]["condition"]["allOf"][0]["event"] = event.into();
+        proptest::prop_assert_eq!(row_keys(simple.to_string()), row_keys(with_keys_turned(&simple)));
+
+        let mut first: Value = serde_json::from_str(LOG_V1).unwrap();
+        let table = &mut first["data"]["alertContext"]["SearchResults"]["tables"][0];
+        table["rows"] = rows.iter().map(|row| row.values().map(|value| json!({ "is": value, "at": number })).collect::<Value>()).collect();
+        proptest::prop_assert_eq!(row_keys(first.to_string()), row_keys(with_keys_turned(&first)));
+    }
+}
+
 macro_rules! fixtures {
     ($($name:literal),*) => {
         [$(($name, include_str!(concat!("../../../tests/fixtures/common_alert_schema/", $name, ".json")))),*]
@@ -51,6 +180,9 @@ fn every_fixture_is_an_alert_that_is_understood() {
         "metric_resolved_without_criteria",
         "log_v2_fired",
         "log_v2_resolved",
+        "log_v1_fired",
+        "simple_log_fired",
+        "simple_log_resolved",
         "test_notification"
     ];
     for (name, body) in all {

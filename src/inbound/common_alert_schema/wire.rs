@@ -61,32 +61,32 @@ pub(super) struct Essentials {
     pub(super) investigation_link: Text,
 }
 
-/// The context of metric alerts and of Log Alerts V2, which have the same frame.
+/// The context of metric alerts, of Log Alerts V2 and of Simple Log Alerts, which have the same frame.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Context {
+pub(super) struct Context<'a> {
     #[serde(default)]
     pub(super) condition_type: Text,
-    #[serde(default)]
-    pub(super) condition: Option<ConditionBlock>,
+    #[serde(default, borrow)]
+    pub(super) condition: Option<ConditionBlock<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ConditionBlock {
+pub(super) struct ConditionBlock<'a> {
     #[serde(default)]
     pub(super) window_size: Text,
     #[serde(default)]
     pub(super) window_start_time: Text,
     #[serde(default)]
     pub(super) window_end_time: Text,
-    #[serde(default)]
-    pub(super) all_of: Option<Vec<Criterion>>,
+    #[serde(default, borrow)]
+    pub(super) all_of: Option<Vec<Criterion<'a>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Criterion {
+pub(super) struct Criterion<'a> {
     #[serde(default)]
     pub(super) metric_name: Text,
     #[serde(default)]
@@ -113,13 +113,51 @@ pub(super) struct Criterion {
     pub(super) link_to_filtered_results: Text,
     #[serde(rename = "linkToSearchResultsUI", default)]
     pub(super) link_to_results: Text,
+    /// The rows of a Simple Log Alert; null elsewhere.
+    #[serde(default, borrow)]
+    pub(super) event: Option<&'a RawValue>,
 }
 
+/// The context of Log Alerts V1. One of its dates has a `time` where the other has a `Time` (azure-platform §1.5).
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LogV1<'a> {
+    #[serde(default)]
+    pub(super) search_query: Text,
+    #[serde(default)]
+    pub(super) search_interval_start_time_utc: Text,
+    #[serde(
+        rename = "SearchIntervalEndtimeUtc",
+        alias = "SearchIntervalEndTimeUtc",
+        default
+    )]
+    pub(super) search_interval_end_time_utc: Text,
+    #[serde(default)]
+    pub(super) result_count: Text,
+    #[serde(default)]
+    pub(super) threshold: Text,
+    #[serde(default)]
+    pub(super) operator: Text,
+    #[serde(default)]
+    pub(super) alert_type: Text,
+    #[serde(default)]
+    pub(super) affected_configuration_items: Texts,
+    #[serde(default)]
+    pub(super) dimensions: Option<Vec<Dimension>>,
+    #[serde(default)]
+    pub(super) link_to_search_results: Text,
+    #[serde(rename = "LinkToFilteredSearchResultsUI", default)]
+    pub(super) link_to_filtered_search_results: Text,
+    #[serde(default, borrow)]
+    pub(super) search_results: Option<&'a RawValue>,
+}
+
+/// In Log V1 with capital letters at the beginning.
 #[derive(Deserialize)]
 pub(super) struct Dimension {
-    #[serde(default)]
+    #[serde(alias = "Name", default)]
     pub(super) name: Text,
-    #[serde(default)]
+    #[serde(alias = "Value", default)]
     pub(super) value: Text,
 }
 

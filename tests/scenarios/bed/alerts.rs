@@ -32,6 +32,15 @@ impl Alert {
         self
     }
 
+    /// The same Simple Log Alert with these rows, each told by what its column `Account` says.
+    #[must_use]
+    pub(crate) fn rows(mut self, accounts: impl IntoIterator<Item = String>) -> Self {
+        let row = |account| serde_json::json!([{ "name": "Account", "value": account }]);
+        let rows: Vec<Value> = accounts.into_iter().map(row).collect();
+        self.0["data"]["alertContext"]["condition"]["allOf"][0]["event"] = rows.into();
+        self
+    }
+
     pub(crate) fn text(&self) -> String {
         self.0.to_string()
     }

@@ -132,6 +132,17 @@ impl Instance {
         assert_eq!(incidents.len(), expected, "{incidents:#?}");
     }
 
+    /// The incidents' descriptions, in the order of their numbers.
+    pub(crate) fn descriptions(&self) -> Vec<String> {
+        let told = |incident: &Incident| incident.field("description").to_owned();
+        self.incidents().iter().map(told).collect()
+    }
+
+    /// The incidents' states, in the order of their numbers.
+    pub(crate) fn states(&self) -> Vec<State> {
+        self.incidents().iter().map(Incident::state).collect()
+    }
+
     /// What was noted on an incident.
     pub(crate) fn notes_of(&self, incident: &Incident) -> String {
         let notes = self.inside().notes(incident.field("sys_id"), "work_notes");

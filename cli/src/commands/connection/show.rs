@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use itsm_connector::adapters::clock::SystemClock;
-use itsm_connector::domain::connection::{Action, Connection, Grant};
+use itsm_connector::domain::connection::{Action, Connection, Grant, Grouping};
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::token::TokenSet;
@@ -157,8 +157,12 @@ fn token_words(connection: &Connection, tokens: Option<&TokenSet>, now: Timestam
 fn action_words(action: &Action) -> String {
     // The words of the definition, as serde writes them.
     let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    let without_rows = match action.grouping {
+        Grouping::Row => " (per alert where it brings no rows, as Log Alerts V2 do not)",
+        Grouping::Alert | Grouping::Rule | Grouping::ConfigurationItem => "",
+    };
     format!(
-        "{}, one per {}, on resolve: {}",
+        "{}, one per {}{without_rows}, on resolve: {}",
         action.work_item_type.as_str(),
         word(json!(action.grouping)),
         word(json!(action.on_resolve)),
