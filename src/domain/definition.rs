@@ -2,19 +2,20 @@
 //!
 //! Every mistake is told with its path, what was found, what was expected and what to do; as many at once as can be seen.
 
+mod actions;
 pub mod problem;
+pub mod ticket_configuration;
 mod written;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::connection::{Action, Connection, Grant, PartnerType, RecordType, SyncOptions};
-use super::name::{ActionName, ConnectionName, DEFAULT_ACTION};
+use super::connection::{Connection, Grant, PartnerType, RecordType, SyncOptions};
+use super::name::ConnectionName;
 use super::network::AllowedHosts;
 use super::secret::Secret;
 use super::server_url::ServerUrl;
 use problem::{Problem, Problems};
-use written::{ActionDefinition, Definition, SecretText};
+use written::{Definition, SecretText};
 
 /// Longest definition. Key Vault keeps at most 25 KB in a secret (azure-platform §5).
 pub const DEFINITION_BYTES_MAX: usize = 25 * 1024;
@@ -30,21 +31,6 @@ pub const REFRESH_TOKEN_DAYS_DEFAULT: i64 = 90;
 
 /// Seconds that ServiceNow lets a REST transaction run by default (servicenow-api §7).
 pub const LONGEST_TRANSACTION_SECONDS_DEFAULT: i64 = 60;
-
-/// Fields that no definition may set: identity and bookkeeping of the record, and what the connector itself decides.
-const RESERVED_FIELDS: [&str; 11] = [
-    "sys_id",
-    "number",
-    "state",
-    "correlation_id",
-    "sys_created_by",
-    "sys_created_on",
-    "sys_updated_by",
-    "sys_updated_on",
-    "sys_mod_count",
-    "close_notes",
-    "close_code",
-];
 
 /// Reads a definition and checks all of it.
 pub fn parse(text: &[u8], allowed: &AllowedHosts) -> Result<Connection, Problems> {
@@ -148,7 +134,7 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
         LONGEST_TRANSACTION_SECONDS_DEFAULT,
         "the product's longest REST transaction; the default is ServiceNow's quota rule",
     ));
-    let actions = check_actions(definition.actions, &mut problems);
+    let actions = actions::check(definition.actions, &mut problems);
 
     let (
         Some(name),
@@ -269,121 +255,6 @@ fn within(
         format!("a whole number from {min} to {max}"),
         meaning,
     ))
-}
-
-fn check_actions(
-    definitions: BTreeMap<String, ActionDefinition>,
-    problems: &mut Problems,
-) -> BTreeMap<ActionName, Action> {
-    let mut actions = BTreeMap::new();
-    for (name, definition) in definitions {
-        let path = format!(
-            "actions.{}",
-            super::text::cut(&super::text::one_line(&name), 40)
-        );
-        let parsed = problems.keep(ActionName::parse(&name).map_err(|expected| {
-            Problem::new(
-                &path,
-                super::redact::echo("name", &name),
-                expected.to_string(),
-                "an action's name becomes part of the webhook's address",
-            )
-        }));
-        for (field, value) in &definition.fields {
-            check_field(&path, field, value, problems);
-        }
-        if let Some(written) = definition.reopen_within.as_deref()
-            && span(written).is_none()
-        {
-            problems.push(Problem::new(
-                &format!("{path}.reopen_within"),
-                super::redact::echo("reopen_within", written),
-                "a number and a unit: `30m`, `12h`, `7d`; at most 90 days",
-                "leave it out to follow a resolved work item by a new one always",
-            ));
-        }
-        if let Some(name) = parsed {
-            actions.insert(name, action(definition));
-        }
-    }
-    if actions.is_empty() && problems.is_empty() {
-        actions.insert(ActionName::default(), Action::default());
-    }
-    if !actions.is_empty() && !actions.contains_key(&ActionName::default()) && problems.is_empty() {
-        problems.push(Problem::new(
-            "actions",
-            format!("{} actions, none of them `{DEFAULT_ACTION}`", actions.len()),
-            format!("an action `{DEFAULT_ACTION}`"),
-            "it is used when the webhook's address names no action; `{}` is a good one",
-        ));
-    }
-    actions
-}
-
-/// `30m`, `12h`, `7d`: at least a minute, at most 90 days.
-fn span(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "m" => 60,
-        "h" => 60 * 60,
-        "d" => 24 * 60 * 60,
-        _ => return None,
-    };
-    let span = number.parse::<u64>().ok()?.checked_mul(seconds)?;
-    (60..=90 * 24 * 60 * 60)
-        .contains(&span)
-        .then(|| Duration::from_secs(span))
-}
-
-fn check_field(path: &str, field: &str, value: &str, problems: &mut Problems) {
-    let path = format!(
-        "{path}.fields.{}",
-        super::text::cut(&super::text::one_line(field), 40)
-    );
-    let plain = !field.is_empty()
-        && field.len() <= 80
-        && field
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if !plain {
-        problems.push(Problem::new(
-            &path,
-            "this name",
-            "the product's own name of a field: lower-case letters, digits and `_`",
-            "such as `caller_id` or `u_region`",
-        ));
-    } else if RESERVED_FIELDS.contains(&field) {
-        problems.push(Problem::new(
-            &path,
-            format!("the field `{field}`"),
-            "a field that is the customer's to set",
-            "the product or the connector sets this one",
-        ));
-    }
-    if value.contains("{{") || value.contains("{%") {
-        problems.push(Problem::new(
-            &path,
-            "a template",
-            "a fixed value",
-            "this version takes fixed values only",
-        ));
-    }
-}
-
-fn action(definition: ActionDefinition) -> Action {
-    Action {
-        work_item_type: definition.work_item_type,
-        grouping: definition.grouping,
-        groups_log_alerts_only: false,
-        on_repeat: definition.on_repeat,
-        reopen_within: definition.reopen_within.as_deref().and_then(span),
-        on_resolve: definition.on_resolve,
-        mode: definition.mode,
-        close_code: definition.close_code,
-        severity: definition.severity,
-        assignment_group: definition.assignment_group,
-        fields: definition.fields,
-    }
 }
 
 #[cfg(test)]

@@ -97,6 +97,29 @@ async fn a_resolved_that_names_no_configuration_item_resolves_those_of_its_fired
 }
 
 #[tokio::test]
+async fn with_microsofts_configuration_only_log_alerts_of_a_rule_share_an_incident() {
+    let bed = TestBed::with_servicenow(Config::default())
+        .action(
+            "default",
+            "ticket_configuration",
+            r#"{"PayloadRevision":0,"WorkItemType":"Incident","WorkItemData":"{\"category\":\"network\"}"}"#,
+        )
+        .start()
+        .await;
+    let log = |n| Alert::captured("log_v2_fired").number(n);
+    assert_eq!(bed.deliver(log(1)).await.outcome, "created");
+    assert_eq!(bed.deliver(log(2)).await.outcome, "updated");
+    assert_eq!(
+        bed.servicenow().only_work_item().field("category"),
+        "network"
+    );
+    assert_eq!(bed.deliver(fired(3)).await.outcome, "created");
+    assert_eq!(bed.deliver(fired(4)).await.outcome, "created");
+    bed.servicenow().created(3);
+    bed.end().await;
+}
+
+#[tokio::test]
 async fn an_incident_that_was_resolved_a_moment_ago_is_reopened() {
     let bed = TestBed::with_servicenow(Config::default())
         .action("default", "grouping", "rule")

@@ -28,6 +28,11 @@ fn the_schema_takes_the_demo_and_refuses_what_the_command_refuses() {
             "actions.default.grouping",
         ),
         ("/server_url", Value::Null, "server_url"),
+        (
+            "/actions/default/ticket_configuration",
+            json!({ "workItemType": "Incident" }),
+            "actions.default.ticket_configuration",
+        ),
     ];
     for (pointer, value, place) in cases {
         let mut definition = demo.clone();
@@ -36,6 +41,15 @@ fn the_schema_takes_the_demo_and_refuses_what_the_command_refuses() {
         parent[name] = value;
         let found = mistakes(&schema, &definition);
         assert!(found.iter().any(|at| at == place), "{place}: {found:?}");
+    }
+    for microsofts in [
+        json!("{\"WorkItemType\":\"Incident\"}"),
+        json!({ "PayloadRevision": null, "WorkItemType": "Incident", "WorkItemData": { "impact": 3 }, "CreateOneWIPerCI": true }),
+        json!({ "PayloadRevision": 0, "WorkItemType": "Incident", "WorkItemData": "{}", "CreateOneWIPerLog": false }),
+    ] {
+        let mut definition = demo.clone();
+        definition["actions"]["default"] = json!({ "ticket_configuration": microsofts });
+        assert_eq!(mistakes(&schema, &definition), [""; 0]);
     }
     let mut without = demo;
     without.as_object_mut().unwrap().remove("client_id");

@@ -1,6 +1,8 @@
 //! Every mistake in a definition gets its clear error (rows C1, C2, C5–C8, C11 and C18 of the bad-input corpus).
 
 use super::*;
+use crate::domain::connection::{Grouping, Mode, OnRepeat};
+use crate::domain::name::ActionName;
 
 const GOOD: &str = r#"{
   "name": "contoso", "partner_type": "servicenow", "server_url": "https://contoso.service-now.com",
@@ -130,6 +132,17 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
             ),
         ),
         (
+            "ticket_configuration",
+            with(
+                "actions",
+                serde_json::json!({"default": {
+                    "ticket_configuration": {"WorkItemType": "Incident", "WorkItemData": {"impact": "1", "category": "network", "assignment_group": "a"}},
+                    "grouping": "alert", "on_repeat": "new", "work_item_type": "incident", "assignment_group": "b",
+                    "fields": {"category": "hardware", "u_ok": "x"}, "severity": {"Sev0": {"impact": "high", "urgency": "high"}},
+                }, "event": {"ticket_configuration": "{\"WorkItemType\":\"Event\"}"}}),
+            ),
+        ),
+        (
             "no default action",
             with("actions", serde_json::json!({"other": {}})),
         ),
@@ -169,4 +182,26 @@ fn a_trailing_line_break_of_a_secret_is_dropped() {
         connection.client_secret.as_ref().map(Secret::expose),
         Some("s3cret")
     );
+}
+
+#[test]
+fn microsofts_json_sets_what_an_action_says() {
+    let microsofts = r#"{"PayloadRevision":0,"WorkItemType":"Incident","UseTemplate":false,"WorkItemData":"{\"category\":\"network\"}","CreateOneWIPerCI":true}"#;
+    let written = serde_json::json!({ "default": {
+        "ticket_configuration": microsofts, "grouping": "configuration_item", "mode": "shadow",
+        "fields": { "caller_id": "monitor", "category": "network" },
+    } });
+    let connection = parse(
+        with("actions", written).as_bytes(),
+        &AllowedHosts::default(),
+    )
+    .unwrap();
+    let action = &connection.actions[&ActionName::default()];
+    assert_eq!(
+        (action.grouping, action.on_repeat, action.mode),
+        (Grouping::ConfigurationItem, OnRepeat::New, Mode::Shadow)
+    );
+    assert!(action.groups_log_alerts_only);
+    let fields: Vec<&str> = action.fields.keys().map(String::as_str).collect();
+    assert_eq!(fields, ["caller_id", "category"]);
 }

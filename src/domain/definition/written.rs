@@ -77,15 +77,15 @@ pub(super) struct SyncDefinition {
 #[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ActionDefinition {
-    /// The kind of work item.
+    /// The kind of work item (default: incident).
     #[serde(default)]
-    pub(super) work_item_type: WorkItemType,
-    /// What counts as the same problem.
+    pub(super) work_item_type: Option<WorkItemType>,
+    /// What counts as the same problem (default: alert).
     #[serde(default)]
-    pub(super) grouping: Grouping,
-    /// What a further alert of a group does to its work item (grouping `rule` and `configuration_item`).
+    pub(super) grouping: Option<Grouping>,
+    /// What a further alert of a group does to its work item (grouping `rule` and `configuration_item`; default: update).
     #[serde(default)]
-    pub(super) on_repeat: OnRepeat,
+    pub(super) on_repeat: Option<OnRepeat>,
     /// How long after it was resolved a group's work item is reopened rather than followed by another: `30m`, `12h`, `7d`.
     #[serde(default)]
     pub(super) reopen_within: Option<String>,
@@ -107,6 +107,13 @@ pub(super) struct ActionDefinition {
     /// Further fields of the product with fixed values, by the product's own names.
     #[serde(default)]
     pub(super) fields: BTreeMap<String, String>,
+    /// Microsoft's JSON of an ITSM action, as it is. It says the kind, the grouping and fields.
+    #[serde(default)]
+    #[cfg_attr(
+        feature = "desk",
+        schemars(with = "Option<super::ticket_configuration::Written>")
+    )]
+    pub(super) ticket_configuration: Option<serde_json::Value>,
 }
 
 /// A secret in a definition. Its parser repeats nothing of a value of the wrong kind.
