@@ -95,7 +95,8 @@ impl Core {
     /// Over the outside. It asks nothing of it yet.
     pub fn new(outside: Outside) -> Self {
         let last_seen = LastSeen::new(Arc::clone(&outside.clock));
-        let objects = Objects::new(outside.store).watched_by(last_seen.clone());
+        let objects =
+            Objects::new(outside.store, Arc::clone(&outside.clock)).watched_by(last_seen.clone());
         Self {
             journal: Journal::new(objects.clone()),
             pending: Pending::new(objects.clone()),

@@ -17,3 +17,7 @@ pub mod pending;
 pub mod probe;
 pub mod quarantine;
 pub mod slots;
+pub mod standstill;
+mod stored;
+#[cfg(test)]
+mod test_clock;

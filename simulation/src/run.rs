@@ -14,7 +14,7 @@ use itsm_connector::stores::objects::Objects;
 use simulators::fault::FaultRule;
 
 use crate::alerts::{self, Episode, Planned};
-use crate::clock::{BEGINNING_MS, pause};
+use crate::clock::{BEGINNING_MS, SimClock, pause};
 use crate::counters::Counters;
 use crate::dice::Dice;
 use crate::hosts::Node;
@@ -178,7 +178,8 @@ async fn remember_uniqueness(scene: &Scene) {
     };
     if let Some(connection) = alerts::connection() {
         let now = Timestamp::from_millis(BEGINNING_MS);
-        let remembered = Facts::new(Objects::new(memory))
+        let clock = Arc::new(SimClock::new(scene.started(), 0));
+        let remembered = Facts::new(Objects::new(memory, clock))
             .remember(&connection, &facts, "setup", now)
             .await;
         if remembered.is_err() {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// Printed and stored as `2026-03-01T10:00:00.123Z`. Arithmetic saturates: a clock that is off by millennia gives a
 /// moment that is off, never a panic.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 /// The earliest and latest moments that can be printed with a four-digit year.

@@ -99,7 +99,7 @@ async fn dead_letter(
                 }
                 let writer = core.writer_id();
                 if let Append::Won(_) = log
-                    .append(Some(head.number), &writer, core.clock.now(), &revived)
+                    .append(Some(&head), &writer, core.clock.now(), &revived)
                     .await?
                 {
                     break;

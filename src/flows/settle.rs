@@ -217,11 +217,7 @@ impl<'a> Run<'a> {
             if after != before {
                 let writer = self.core.writer_id();
                 let now = self.core.clock.now();
-                match self
-                    .log
-                    .append(head.as_ref().map(|head| head.number), &writer, now, &after)
-                    .await?
-                {
+                match self.log.append(head.as_ref(), &writer, now, &after).await? {
                     Append::Won(won) => {
                         head = Some(won);
                         if after.extras.len() > before.extras.len() {

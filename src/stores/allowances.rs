@@ -6,9 +6,6 @@ use crate::domain::allowance::Allowance;
 use crate::domain::name::ConnectionName;
 use crate::domain::timestamp::Timestamp;
 
-/// Snapshots that are kept: the head, and the one before it for whoever is reading it now.
-const KEEP: usize = 2;
-
 /// The allowances.
 #[derive(Debug, Clone)]
 pub struct Allowances {
@@ -43,28 +40,20 @@ impl Allowances {
         now: Timestamp,
     ) -> Result<(), StoreFailure> {
         let log = self.log(connection);
-        let head = log.head::<Allowance>().await?.map(|head| head.number);
-        let (Append::Won(head) | Append::Lost(head)) =
-            log.append(head, writer, now, &allowance).await?;
-        if head.number >= KEEP as u64 {
-            log.prune(KEEP).await?;
-        }
+        let head = log.head::<Allowance>().await?;
+        let (Append::Won(_) | Append::Lost(_)) =
+            log.append(head.as_ref(), writer, now, &allowance).await?;
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use object_store::memory::InMemory;
-
     use super::*;
 
     #[tokio::test]
-    async fn what_was_written_down_last_is_read_and_little_is_kept() {
-        let objects = Objects::new(Arc::new(InMemory::new()));
-        let allowances = Allowances::new(objects.clone());
+    async fn what_was_written_down_last_is_read() {
+        let allowances = Allowances::new(crate::stores::test_clock::in_memory());
         let connection = ConnectionName::parse("contoso").unwrap();
         assert_eq!(allowances.read(&connection).await.unwrap(), None);
         let now = Timestamp::UNIX_EPOCH;
@@ -80,6 +69,5 @@ mod tests {
         }
         let read = allowances.read(&connection).await.unwrap().unwrap();
         assert_eq!(read.used, 9);
-        assert_eq!(objects.list("allowances").await.unwrap().len(), KEEP);
     }
 }

@@ -52,6 +52,8 @@ struct Cached {
     text: Option<Secret>,
     lookup: Lookup,
     read_at: Duration,
+    /// The product has refused what it says.
+    is_doubted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +113,14 @@ impl Connections {
         self.ask(name, &place).await
     }
 
+    /// The product has refused the credentials: somebody may have changed them meanwhile, so that the next look asks the
+    /// vault (rule R40). What is known serves on if the vault does not answer.
+    pub fn doubt(&self, name: &ConnectionName) {
+        if let Some(cached) = locked(&self.place(name).cached).as_mut() {
+            cached.is_doubted = true;
+        }
+    }
+
     fn place(&self, name: &ConnectionName) -> Arc<Place> {
         let mut places = locked(&self.places);
         if places.len() >= NAMES_MAX && !places.contains_key(name) {
@@ -130,7 +140,7 @@ impl Connections {
 
     fn fresh(&self, place: &Place) -> Option<Lookup> {
         let cached = locked(&place.cached);
-        let cached = cached.as_ref()?;
+        let cached = cached.as_ref().filter(|cached| !cached.is_doubted)?;
         let age = self.clock.monotonic().saturating_sub(cached.read_at);
         let good_for = match cached.lookup {
             Lookup::Found(_) => FRESH_FOR,
@@ -181,6 +191,7 @@ impl Connections {
             text,
             lookup: lookup.clone(),
             read_at: now,
+            is_doubted: false,
         });
         lookup
     }

@@ -1,10 +1,10 @@
 //! Dead letters: events that were given up, with the reason, until a person has looked. The alert itself stays in the
 //! journal.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::objects::{Objects, StoreFailure, corrupt};
+use super::objects::{Objects, StoreFailure};
+use super::stored::{self, WithVersion};
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::{EventId, SlotId};
 use crate::domain::name::{ActionName, ConnectionName};
@@ -48,8 +48,8 @@ impl DeadLetters {
         letter: &DeadLetter,
     ) -> Result<(), StoreFailure> {
         let path = format!("dead/{connection}/{event}");
-        let content = serde_json::to_vec(letter).map_err(|_| corrupt(&path))?;
-        self.objects.create(&path, Bytes::from(content)).await?;
+        let content = stored::content(&path, &WithVersion::new(letter))?;
+        self.objects.create(&path, content).await?;
         Ok(())
     }
 
@@ -83,8 +83,7 @@ impl DeadLetters {
         let Some(content) = self.objects.get(&path).await? else {
             return Ok(None);
         };
-        serde_json::from_slice(&content)
-            .map(Some)
-            .map_err(|_| corrupt(&path))
+        let read: WithVersion<DeadLetter> = stored::read(&path, &content)?;
+        Ok(Some(read.content))
     }
 }

@@ -53,9 +53,8 @@ impl Facts {
         if head.as_ref().is_some_and(|head| head.state == *facts) {
             return Ok(());
         }
-        let (Append::Won(_) | Append::Lost(_)) = log
-            .append(head.map(|head| head.number), writer, now, facts)
-            .await?;
+        let (Append::Won(_) | Append::Lost(_)) =
+            log.append(head.as_ref(), writer, now, facts).await?;
         Ok(())
     }
 }

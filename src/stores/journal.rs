@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::objects::{Creation, Objects, StoreFailure, corrupt};
+use super::stored::{self, VERSION, Versioned};
 use crate::domain::identity::EventId;
 use crate::domain::name::{ActionName, ConnectionName};
 
@@ -30,8 +31,16 @@ struct Writing<'a> {
 
 #[derive(Deserialize)]
 struct Reading {
+    #[serde(default = "stored::first")]
+    version: u32,
     action: ActionName,
     body: Box<RawValue>,
+}
+
+impl Versioned for Reading {
+    fn version(&self) -> u32 {
+        self.version
+    }
 }
 
 /// The journal.
@@ -60,15 +69,13 @@ impl Journal {
     ) -> Result<Creation, StoreFailure> {
         let path = Self::path(connection, event);
         let raw: &RawValue = serde_json::from_slice(body).map_err(|_| corrupt(&path))?;
-        let content = serde_json::to_vec(&Writing {
-            version: 1,
+        let writing = Writing {
+            version: VERSION,
             connection,
             action,
             body: raw,
-        })
-        .map_err(|_| corrupt(&path))?;
-        // Boxed: the vector may have as much to spare as it holds, and a store in memory would keep that too.
-        let content = Bytes::from(content.into_boxed_slice());
+        };
+        let content = stored::content(&path, &writing)?;
         self.objects.create(&path, content).await
     }
 
@@ -82,7 +89,7 @@ impl Journal {
         let Some(content) = self.objects.get(&path).await? else {
             return Ok(None);
         };
-        let read: Reading = serde_json::from_slice(&content).map_err(|_| corrupt(&path))?;
+        let read: Reading = stored::read(&path, &content)?;
         let body: Box<str> = read.body.into();
         Ok(Some(Entry {
             action: read.action,
@@ -93,16 +100,12 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use object_store::memory::InMemory;
-
     use super::*;
     use crate::domain::identity::{EpisodeId, Firing};
 
     #[tokio::test]
     async fn the_same_alert_finds_itself_and_reads_back_as_it_came() {
-        let journal = Journal::new(Objects::new(Arc::new(InMemory::new())));
+        let journal = Journal::new(crate::stores::test_clock::in_memory());
         let (connection, action) = (
             ConnectionName::parse("contoso").unwrap(),
             ActionName::default(),

@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::numbered_log::{Append, NumberedLog};
+use super::numbered_log::{Append, Head, NumberedLog};
 use super::objects::{Objects, StoreFailure};
 use crate::domain::slot::CLOCK_SKEW;
 use crate::domain::timestamp::Timestamp;
-
-/// Snapshots that are kept.
-const KEEP: usize = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Lease {
@@ -23,7 +20,7 @@ struct Lease {
 pub struct Held {
     log: NumberedLog,
     holder: String,
-    number: u64,
+    head: Head<Lease>,
     /// Until when.
     pub until: Timestamp,
 }
@@ -59,14 +56,11 @@ impl Leases {
             holder: holder.to_owned(),
             until: now.plus(span),
         };
-        match log
-            .append(head.map(|head| head.number), holder, now, &lease)
-            .await?
-        {
+        match log.append(head.as_ref(), holder, now, &lease).await? {
             Append::Won(head) => Ok(Some(Held {
                 log,
                 holder: holder.to_owned(),
-                number: head.number,
+                head,
                 until: lease.until,
             })),
             Append::Lost(_) => Ok(None),
@@ -84,26 +78,19 @@ impl Held {
         };
         let writer = format!("{}-released", self.holder);
         self.log
-            .append(Some(self.number), &writer, now, &lease)
+            .append(Some(&self.head), &writer, now, &lease)
             .await?;
-        if self.number >= KEEP as u64 {
-            self.log.prune(KEEP).await?;
-        }
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use object_store::memory::InMemory;
-
     use super::*;
 
     #[tokio::test]
     async fn one_holds_it_at_a_time() {
-        let leases = Leases::new(Objects::new(Arc::new(InMemory::new())));
+        let leases = Leases::new(crate::stores::test_clock::in_memory());
         let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
         let span = Duration::from_secs(60);
         let held = leases

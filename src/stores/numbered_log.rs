@@ -3,12 +3,18 @@
 //! The `n`th snapshot is the object `u64::MAX − n`, padded, so that the newest lists first. Whoever creates `n + 1` has
 //! seen `n`; whoever finds it taken lost the race and reads the head again. Each snapshot carries its writer's id: after
 //! a lost answer a writer finds its own id there and knows that it won (rule R12).
+//!
+//! What is below the head is removed some time after it was succeeded. So a free place `n + 1` proves that `n` is the
+//! head only to somebody who has seen `n` a short while ago: whoever stood still in between looks again ([`standstill`]).
+//!
+//! [`standstill`]: super::standstill
 
-use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::objects::{Creation, Objects, StoreFailure, corrupt};
+use super::standstill::{Moment, STANDSTILL_MAX};
+use super::stored::{self, VERSION, Versioned};
 use crate::domain::timestamp::Timestamp;
 
 /// The newest snapshot of a log.
@@ -20,6 +26,8 @@ pub struct Head<T> {
     pub at: Timestamp,
     /// What it says.
     pub state: T,
+    /// When we saw that it is the newest.
+    pub seen: Moment,
 }
 
 /// What came of an append.
@@ -33,6 +41,7 @@ pub enum Append<T> {
 
 #[derive(Serialize)]
 struct Writing<'a, T> {
+    version: u32,
     writer: &'a str,
     at: Timestamp,
     state: &'a T,
@@ -40,9 +49,17 @@ struct Writing<'a, T> {
 
 #[derive(Deserialize)]
 struct Reading<T> {
+    #[serde(default = "stored::first")]
+    version: u32,
     writer: String,
     at: Timestamp,
     state: T,
+}
+
+impl<T: DeserializeOwned> Versioned for Reading<T> {
+    fn version(&self) -> u32 {
+        self.version
+    }
 }
 
 /// A log of numbered snapshots in a folder.
@@ -50,12 +67,19 @@ struct Reading<T> {
 pub struct NumberedLog {
     objects: Objects,
     folder: String,
+    /// Before anything of it was looked at.
+    opened: Moment,
 }
 
 impl NumberedLog {
     /// The log in this folder.
     pub fn new(objects: Objects, folder: String) -> Self {
-        Self { objects, folder }
+        let opened = Moment::now(objects.clock());
+        Self {
+            objects,
+            folder,
+            opened,
+        }
     }
 
     fn path(&self, number: u64) -> String {
@@ -67,16 +91,18 @@ impl NumberedLog {
         number: u64,
     ) -> Result<Option<(String, Head<T>)>, StoreFailure> {
         let path = self.path(number);
+        let seen = Moment::now(self.objects.clock());
         let Some(content) = self.objects.get(&path).await? else {
             return Ok(None);
         };
-        let read: Reading<T> = serde_json::from_slice(&content).map_err(|_| corrupt(&path))?;
+        let read: Reading<T> = stored::read(&path, &content)?;
         Ok(Some((
             read.writer,
             Head {
                 number,
                 at: read.at,
                 state: read.state,
+                seen,
             },
         )))
     }
@@ -95,11 +121,13 @@ impl NumberedLog {
     pub async fn head<T: DeserializeOwned>(&self) -> Result<Option<Head<T>>, StoreFailure> {
         // A snapshot can be pruned between listing and reading; then there is a newer one.
         for _ in 0..3 {
+            // That it is the newest is known as of the listing.
+            let seen = Moment::now(self.objects.clock());
             let Some(&newest) = self.numbers().await?.first() else {
                 return Ok(None);
             };
             if let Some((_, head)) = self.read(newest).await? {
-                return Ok(Some(head));
+                return Ok(Some(Head { seen, ..head }));
             }
         }
         Err(corrupt(&self.folder))
@@ -121,44 +149,70 @@ impl NumberedLog {
         &self,
         guess: u64,
     ) -> Result<Option<Head<T>>, StoreFailure> {
+        let seen = Moment::now(self.objects.clock());
         let (numbers, guessed) = futures_util::future::join(self.numbers(), self.read(guess)).await;
         match numbers?.first() {
             None => Ok(None),
             Some(&newest) if newest == guess => match guessed? {
-                Some((_, head)) => Ok(Some(head)),
+                Some((_, head)) => Ok(Some(Head { seen, ..head })),
                 None => self.head().await,
             },
             Some(_) => self.head().await,
         }
     }
 
-    /// Appends after `seen` (the head that the decision was made on, or `None` for an empty log). `writer` must be new
-    /// for each append.
+    /// Appends after `after`, the head that the decision was made on, or `None` for an empty log. `writer` must be new for
+    /// each append.
     pub async fn append<T: Serialize + DeserializeOwned + Clone>(
         &self,
-        seen: Option<u64>,
+        after: Option<&Head<T>>,
         writer: &str,
         at: Timestamp,
         state: &T,
     ) -> Result<Append<T>, StoreFailure> {
-        let number = seen.map_or(0, |number| number + 1);
+        let number = after.map_or(0, |head| head.number + 1);
+        let seen = after.map_or(self.opened, |head| head.seen);
         let path = self.path(number);
-        let content =
-            serde_json::to_vec(&Writing { writer, at, state }).map_err(|_| corrupt(&path))?;
-        // Boxed: a store in memory would keep what the vector has to spare.
-        let content = Bytes::from(content.into_boxed_slice());
-        match self.objects.create(&path, content).await {
-            Ok(Creation::Made) => Ok(Append::Won(Head {
+        let writing = Writing {
+            version: VERSION,
+            writer,
+            at,
+            state,
+        };
+        let content = stored::content(&path, &writing)?;
+        let written = Moment::now(self.objects.clock());
+        let appended = match self.objects.create(&path, content).await {
+            Ok(Creation::Made) => Append::Won(Head {
                 number,
                 at,
                 state: state.clone(),
-            })),
-            Ok(Creation::Existed) => self.who_won(number, writer).await,
+                seen: written,
+            }),
+            Ok(Creation::Existed) => self.who_won(number, writer).await?,
             // It may have been written all the same: look once before giving up.
             Err(failure) => match self.read::<T>(number).await {
-                Ok(Some((winner, head))) if winner == writer => Ok(Append::Won(head)),
-                _ => Err(failure),
+                Ok(Some((winner, head))) if winner == writer => Append::Won(head),
+                _ => return Err(failure),
             },
+        };
+        match appended {
+            Append::Won(head) if seen.age(self.objects.clock()) > STANDSTILL_MAX => {
+                self.unless_overtaken(head).await
+            }
+            appended => Ok(appended),
+        }
+    }
+
+    /// We stood still between the look and the append: what was seen may long be succeeded and removed, and the place after
+    /// it be free again. Ours counts only if nothing is above it.
+    async fn unless_overtaken<T: DeserializeOwned>(
+        &self,
+        ours: Head<T>,
+    ) -> Result<Append<T>, StoreFailure> {
+        match self.head::<T>().await? {
+            Some(theirs) if theirs.number > ours.number => Ok(Append::Lost(theirs)),
+            Some(head) => Ok(Append::Won(head)),
+            None => Err(corrupt(&self.folder)),
         }
     }
 
@@ -176,117 +230,52 @@ impl NumberedLog {
         }
     }
 
-    /// Removes all snapshots but the newest `keep`. Only ever below the head: the head itself is what the next append
-    /// counts from.
-    pub async fn prune(&self, keep: usize) -> Result<usize, StoreFailure> {
+    /// Removes what is below the head and was succeeded before `cutoff`, the oldest first, at most `most`. The head stays,
+    /// whatever its age: it is what the next append counts from.
+    pub async fn prune(&self, cutoff: Timestamp, most: usize) -> Result<usize, StoreFailure> {
+        let numbers = self.numbers().await?;
+        self.prune_of(&numbers, cutoff, most).await
+    }
+
+    /// The same of numbers that were listed already, newest first. It reads one snapshot if there is nothing to remove, and
+    /// few if there is.
+    pub async fn prune_of(
+        &self,
+        numbers: &[u64],
+        cutoff: Timestamp,
+        most: usize,
+    ) -> Result<usize, StoreFailure> {
+        // When a snapshot was succeeded stands in the next one.
+        let Some(second_oldest) = numbers.len().checked_sub(2) else {
+            return Ok(0);
+        };
+        if !self.is_older(numbers[second_oldest], cutoff).await? {
+            return Ok(0);
+        }
+        // Times grow with the numbers, but for what clocks differ: the newest one that is old enough, by halving.
+        let (mut young, mut old) = (0, second_oldest);
+        while young < old {
+            let middle = young + (old - young) / 2;
+            if self.is_older(numbers[middle], cutoff).await? {
+                old = middle;
+            } else {
+                young = middle + 1;
+            }
+        }
         let mut pruned = 0;
-        for number in self.numbers().await?.into_iter().skip(keep.max(1)) {
+        for &number in numbers[old + 1..].iter().rev().take(most) {
             self.objects.delete(&self.path(number)).await?;
             pruned += 1;
         }
         Ok(pruned)
     }
+
+    /// True if a snapshot was written before `cutoff`; also if it is gone, which only the old ones are.
+    async fn is_older(&self, number: u64, cutoff: Timestamp) -> Result<bool, StoreFailure> {
+        let read = self.read::<IgnoredAny>(number).await?;
+        Ok(read.is_none_or(|(_, head)| head.at < cutoff))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use object_store::memory::InMemory;
-
-    use super::*;
-
-    fn log() -> NumberedLog {
-        NumberedLog::new(
-            Objects::new(Arc::new(InMemory::new())),
-            "slots/x".to_owned(),
-        )
-    }
-
-    fn at(ms: i64) -> Timestamp {
-        Timestamp::from_millis(ms)
-    }
-
-    #[tokio::test]
-    async fn the_newest_is_the_head_and_lists_first() {
-        let log = log();
-        assert_eq!(log.head::<u32>().await.unwrap(), None);
-        let mut seen = None;
-        for n in 0..12u32 {
-            let Append::Won(head) = log
-                .append(seen, &format!("w{n}"), at(i64::from(n)), &n)
-                .await
-                .unwrap()
-            else {
-                panic!("nobody else writes");
-            };
-            seen = Some(head.number);
-        }
-        assert_eq!(
-            log.head::<u32>().await.unwrap(),
-            Some(Head {
-                number: 11,
-                at: at(11),
-                state: 11
-            })
-        );
-        assert_eq!(
-            log.head_guessing::<u32>(1)
-                .await
-                .unwrap()
-                .map(|head| head.state),
-            Some(11)
-        );
-        assert_eq!(
-            log.head_guessing::<u32>(11)
-                .await
-                .unwrap()
-                .map(|head| head.state),
-            Some(11)
-        );
-        assert_eq!(log.prune(2).await.unwrap(), 10);
-        assert_eq!(log.numbers().await.unwrap(), [11, 10]);
-    }
-
-    #[tokio::test]
-    async fn of_two_that_saw_the_same_head_one_wins() {
-        let log = log();
-        let first = log.append(None, "a", at(0), &1).await.unwrap();
-        let second = log.append(None, "b", at(0), &2).await.unwrap();
-        assert!(matches!(first, Append::Won(_)));
-        assert_eq!(
-            second,
-            Append::Lost(Head {
-                number: 0,
-                at: at(0),
-                state: 1
-            })
-        );
-    }
-
-    #[tokio::test]
-    async fn a_writer_that_finds_its_own_id_has_won() {
-        let log = log();
-        log.append(None, "a", at(0), &1).await.unwrap();
-        let again = log.append(None, "a", at(0), &1).await.unwrap();
-        assert!(
-            matches!(again, Append::Won(_)),
-            "its first answer was lost: {again:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn corrupt_is_not_missing() {
-        let objects = Objects::new(Arc::new(InMemory::new()));
-        let log = NumberedLog::new(objects.clone(), "slots/x".to_owned());
-        objects
-            .create(&log.path(0), Bytes::from_static(b"{\"writer\":"))
-            .await
-            .unwrap();
-        let failure = log.head::<u32>().await.unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            "state store: `read` of `slots/x/18446744073709551615`: what is stored cannot be read"
-        );
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
 use super::last_seen::LastSeen;
+use crate::ports::Clock;
 
 /// How long one request to the store may take (rule R3: two tries of two seconds fit into the intake's answer).
 pub const STORE_CALL_MAX: Duration = Duration::from_secs(2);
@@ -40,6 +41,8 @@ pub enum StoreTrouble {
     Denied,
     /// What is stored cannot be read. That is not the same as missing.
     Corrupt,
+    /// A newer version of this program wrote it, in a form that this one does not know.
+    Newer,
 }
 
 impl StoreFailure {
@@ -55,6 +58,9 @@ impl StoreFailure {
             StoreTrouble::Corrupt => {
                 "this object was not written by this program or is damaged; move it aside, and the alert is taken up again from the journal"
             }
+            StoreTrouble::Newer => {
+                "an older version of the program met what a newer one has written; run the newest version everywhere, functions and `itsmc`"
+            }
         }
     }
 }
@@ -66,6 +72,7 @@ impl fmt::Display for StoreFailure {
             StoreTrouble::Unavailable => "the store failed",
             StoreTrouble::Denied => "permission denied",
             StoreTrouble::Corrupt => "what is stored cannot be read",
+            StoreTrouble::Newer => "it was written by a newer version of this program",
         };
         write!(
             f,
@@ -90,6 +97,7 @@ pub enum Creation {
 #[derive(Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
+    clock: Arc<dyn Clock>,
     last_seen: Option<LastSeen>,
 }
 
@@ -101,11 +109,17 @@ impl fmt::Debug for Objects {
 
 impl Objects {
     /// Over any object store that honours create-only writes.
-    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+    pub fn new(store: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store,
+            clock,
             last_seen: None,
         }
+    }
+
+    /// The clock of this process.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// The same, and the health page is told how it does.

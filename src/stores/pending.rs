@@ -3,10 +3,10 @@
 //! `pending/<connection>/<severity band>/<day>/<time>-<event>`. The time is the alert's own, so that a duplicate meets
 //! the marker of the first delivery; the day is a folder of its own, so that a local store keeps few folders.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::objects::{Objects, StoreFailure, corrupt};
+use super::objects::{Objects, StoreFailure};
+use super::stored::{self, VERSION, Versioned};
 use crate::domain::alert::Severity;
 use crate::domain::identity::EventId;
 use crate::domain::name::ConnectionName;
@@ -57,7 +57,15 @@ impl Marker {
 /// What a marker's content says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Content {
+    #[serde(default = "stored::first")]
+    version: u32,
     received_at: Timestamp,
+}
+
+impl Versioned for Content {
+    fn version(&self) -> u32 {
+        self.version
+    }
 }
 
 /// How far somebody who goes over all markers has come.
@@ -91,8 +99,12 @@ impl Pending {
         received_at: Timestamp,
     ) -> Result<(), StoreFailure> {
         let path = Self::path(connection, marker);
-        let content = serde_json::to_vec(&Content { received_at }).map_err(|_| corrupt(&path))?;
-        self.objects.create(&path, Bytes::from(content)).await?;
+        let content = Content {
+            version: VERSION,
+            received_at,
+        };
+        let content = stored::content(&path, &content)?;
+        self.objects.create(&path, content).await?;
         Ok(())
     }
 
@@ -106,7 +118,7 @@ impl Pending {
         let Some(content) = self.objects.get(&path).await? else {
             return Ok(None);
         };
-        let content: Content = serde_json::from_slice(&content).map_err(|_| corrupt(&path))?;
+        let content: Content = stored::read(&path, &content)?;
         Ok(Some(content.received_at))
     }
 
@@ -174,10 +186,6 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use object_store::memory::InMemory;
-
     use super::*;
     use crate::domain::identity::{EpisodeId, Firing};
     use crate::domain::name::ActionName;
@@ -192,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_most_urgent_then_the_oldest_list_first() {
-        let pending = Pending::new(Objects::new(Arc::new(InMemory::new())));
+        let pending = Pending::new(crate::stores::test_clock::in_memory());
         let connection = ConnectionName::parse("contoso").unwrap();
         let at = |hours: i64| {
             Some(Timestamp::from_millis(
@@ -240,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn pages_pass_every_marker_once_and_what_is_urgent_and_new_comes_with_the_next() {
-        let pending = Pending::new(Objects::new(Arc::new(InMemory::new())));
+        let pending = Pending::new(crate::stores::test_clock::in_memory());
         let connection = ConnectionName::parse("contoso").unwrap();
         let set = async |severity, minutes: i64, n| {
             let at = Timestamp::from_millis(1_772_359_200_000 + minutes * 60_000);

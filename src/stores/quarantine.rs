@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::objects::{Objects, StoreFailure, corrupt};
+use super::objects::{Objects, StoreFailure};
+use super::stored::{self, WithVersion};
 use crate::domain::identity::BodyId;
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::timestamp::Timestamp;
@@ -64,8 +65,8 @@ impl Quarantine {
             at,
             body_base64: data_encoding::BASE64.encode(body),
         };
-        let content = serde_json::to_vec(&kept).map_err(|_| corrupt(&path))?;
-        self.objects.create(&path, Bytes::from(content)).await?;
+        let content = stored::content(&path, &WithVersion::new(kept))?;
+        self.objects.create(&path, content).await?;
         Ok(id)
     }
 
@@ -111,8 +112,7 @@ impl Quarantine {
         let Some(content) = self.objects.get(&path).await? else {
             return Ok(None);
         };
-        serde_json::from_slice(&content)
-            .map(Some)
-            .map_err(|_| corrupt(&path))
+        let read: WithVersion<Quarantined> = stored::read(&path, &content)?;
+        Ok(Some(read.content))
     }
 }

@@ -41,7 +41,7 @@ impl SlotLog {
     /// Appends a snapshot after the one that was seen.
     pub async fn append(
         &self,
-        seen: Option<u64>,
+        seen: Option<&Head<Slot>>,
         writer: &str,
         at: Timestamp,
         state: &Slot,

@@ -1,19 +1,19 @@
 //! A numbered log over every state store: compare-and-swap that loses nothing, also when replies are lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::stores::numbered_log::{Append, Head, NumberedLog};
-use itsm_connector::stores::objects::Objects;
 
 use crate::odd_store::{OddStore, Oddity};
-use crate::state_store::{Twice, folder, memory};
+use crate::state_store::{Twice, folder, memory, objects};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn both(stores: &Twice) -> [NumberedLog; 2] {
-    let log = |store| NumberedLog::new(Objects::new(store), "slots/contoso/x".to_owned());
+    let log = |store| NumberedLog::new(objects(store), "slots/contoso/x".to_owned());
     [log(Arc::clone(&stores.0)), log(Arc::clone(&stores.1))]
 }
 
@@ -21,9 +21,13 @@ fn both(stores: &Twice) -> [NumberedLog; 2] {
 async fn add_one(log: &NumberedLog, writer: &str, mut head: Option<Head<u64>>) -> usize {
     let mut lost = 0;
     loop {
-        let (seen, count) = head.map_or((None, 0), |head| (Some(head.number), head.state));
+        let count = head.as_ref().map_or(0, |head| head.state);
         let writer = format!("{writer}-{lost}");
-        match log.append(seen, &writer, NOW, &(count + 1)).await.unwrap() {
+        match log
+            .append(head.as_ref(), &writer, NOW, &(count + 1))
+            .await
+            .unwrap()
+        {
             Append::Won(_) => return lost,
             Append::Lost(theirs) => head = Some(theirs),
         }
@@ -65,9 +69,11 @@ async fn pruning_leaves_the_head_and_the_count(stores: Twice) {
         let head = one.head().await.unwrap();
         add_one(&one, &format!("w{n}"), head).await;
     }
-    assert_eq!(other.prune(2).await.unwrap(), 7);
+    let later = NOW.plus(Duration::from_millis(1));
+    assert_eq!(other.prune(NOW, 100).await.unwrap(), 0, "none is older");
+    assert_eq!(other.prune(later, 7).await.unwrap(), 7);
     assert_eq!(
-        other.prune(0).await.unwrap(),
+        other.prune(later, 100).await.unwrap(),
         1,
         "the head stays whatever is asked"
     );
@@ -99,13 +105,13 @@ async fn logs_keep_their_word_in_a_folder() {
 #[tokio::test]
 async fn a_writer_whose_reply_was_lost_knows_that_it_won() {
     for oddity in [Oddity::LosesReplies, Oddity::TriesAgainByItself] {
-        let log = NumberedLog::new(Objects::new(OddStore::new(oddity)), "slots/x".to_owned());
+        let log = NumberedLog::new(objects(OddStore::new(oddity)), "slots/x".to_owned());
         let Ok(Append::Won(head)) = log.append(None, "a", NOW, &1u64).await else {
             panic!("{oddity:?}: it won and does not know");
         };
         assert!(
             matches!(
-                log.append(Some(head.number), "a2", NOW, &2u64).await,
+                log.append(Some(&head), "a2", NOW, &2u64).await,
                 Ok(Append::Won(_))
             ),
             "{oddity:?}"
@@ -117,9 +123,6 @@ async fn a_writer_whose_reply_was_lost_knows_that_it_won() {
 
 #[tokio::test]
 async fn a_writer_that_cannot_know_says_so() {
-    let log = NumberedLog::new(
-        Objects::new(OddStore::new(Oddity::IsAway)),
-        "slots/x".to_owned(),
-    );
+    let log = NumberedLog::new(objects(OddStore::new(Oddity::IsAway)), "slots/x".to_owned());
     log.append(None, "a", NOW, &1u64).await.unwrap_err();
 }

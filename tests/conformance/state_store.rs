@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use itsm_connector::adapters::clock::SystemClock;
 use itsm_connector::adapters::state_store;
 use itsm_connector::stores::objects::{Creation, Objects};
 use itsm_connector::stores::probe::{Probed, probe};
@@ -14,10 +15,15 @@ use crate::odd_store::{OddStore, Oddity};
 /// Two openings of one store, as two processes have.
 pub(crate) type Twice = (Arc<dyn ObjectStore>, Arc<dyn ObjectStore>);
 
+/// A store as the connector sees it.
+pub(crate) fn objects(store: Arc<dyn ObjectStore>) -> Objects {
+    Objects::new(store, Arc::new(SystemClock::default()))
+}
+
 fn both(stores: &Twice) -> [Objects; 2] {
     [
-        Objects::new(Arc::clone(&stores.0)),
-        Objects::new(Arc::clone(&stores.1)),
+        objects(Arc::clone(&stores.0)),
+        objects(Arc::clone(&stores.1)),
     ]
 }
 
@@ -160,20 +166,20 @@ pub(crate) fn folder() -> (Twice, tempfile::TempDir) {
 
 #[tokio::test]
 async fn a_store_that_ignores_create_only_is_refused_by_the_probe() {
-    let objects = Objects::new(OddStore::new(Oddity::IgnoresCreateOnly));
+    let objects = objects(OddStore::new(Oddity::IgnoresCreateOnly));
     assert_eq!(probe(&objects, "one").await, Probed::IgnoresConditions);
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_be_probed_is_not_taken_for_sound() {
-    let objects = Objects::new(OddStore::new(Oddity::IsAway));
+    let objects = objects(OddStore::new(Oddity::IsAway));
     assert!(matches!(probe(&objects, "one").await, Probed::Failed(_)));
 }
 
 #[tokio::test]
 async fn a_create_whose_reply_was_lost_finds_itself_when_it_comes_again() {
     let store = OddStore::new(Oddity::LosesReplies);
-    let objects = Objects::new(Arc::<OddStore>::clone(&store));
+    let objects = objects(Arc::<OddStore>::clone(&store));
     objects
         .create("a", Bytes::from_static(b"x"))
         .await
