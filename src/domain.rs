@@ -12,6 +12,7 @@ pub mod grouping;
 pub mod identity;
 pub mod name;
 pub mod network;
+pub mod pace;
 pub mod redact;
 pub mod row;
 pub mod secret;

@@ -4,6 +4,8 @@ pub mod backlog;
 pub mod create_work_item;
 pub mod drain;
 pub mod explain;
+pub mod gatekeeper;
+pub mod paces;
 pub mod redrive;
 pub mod settle;
 pub mod test_connection;
@@ -29,6 +31,7 @@ use crate::stores::leases::Leases;
 use crate::stores::objects::Objects;
 use crate::stores::pending::Pending;
 use crate::stores::quarantine::Quarantine;
+use paces::Paces;
 
 /// Age after which what was found out about a product is read again.
 const FACTS_FRESH_FOR: Duration = Duration::from_secs(10 * 60);
@@ -68,6 +71,8 @@ pub struct Core {
     pub allowances: Allowances,
     /// Who drains.
     pub leases: Leases,
+    /// How fast this process calls the products.
+    pub paces: Paces,
     /// What was found out about the products.
     pub facts: Facts,
     /// How the dependencies were when they were last used.
@@ -105,6 +110,7 @@ impl Core {
             gates: Gates::new(objects.clone()),
             allowances: Allowances::new(objects.clone()),
             leases: Leases::new(objects.clone()),
+            paces: Paces::new(Arc::clone(&outside.clock)),
             facts: Facts::new(objects.clone()),
             connections: Connections::new(
                 outside.vault,

@@ -20,7 +20,22 @@ pub struct TokenSource {
     tokens_name: String,
     product: &'static str,
     /// Held while a token is obtained: one asks, the others wait for its answer.
-    current: tokio::sync::Mutex<Option<AccessToken>>,
+    current: tokio::sync::Mutex<Current>,
+}
+
+/// What the last one that asked brought back.
+#[derive(Default)]
+struct Current {
+    token: Option<AccessToken>,
+    /// Its failure, and when on the monotonic clock.
+    failure: Option<(Duration, CallFailure)>,
+}
+
+/// A request for a token, from before it waited for its turn.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Duration,
+    within: Duration,
 }
 
 impl std::fmt::Debug for TokenSource {
@@ -40,7 +55,7 @@ impl TokenSource {
         connection: &Connection,
         tokens_name: String,
     ) -> Self {
-        let current = tokio::sync::Mutex::new(None);
+        let current = tokio::sync::Mutex::default();
         Self {
             endpoint,
             vault,
@@ -54,17 +69,16 @@ impl TokenSource {
 
     /// A token that should be accepted. Warm, this asks nobody.
     pub async fn bearer(&self, within: Duration) -> Result<Secret, CallFailure> {
+        let asked = self.asked(within);
         let mut current = self.current.lock().await;
         if let Some(token) = current
+            .token
             .as_ref()
             .filter(|token| token.is_fresh(self.clock.now()))
         {
             return Ok(token.secret.clone());
         }
-        let token = self.obtain(None, within).await?;
-        let secret = token.secret.clone();
-        *current = Some(token);
-        Ok(secret)
+        self.renew(&mut current, None, asked).await
     }
 
     /// Another token than `refused`, which the product did not accept.
@@ -73,19 +87,58 @@ impl TokenSource {
         refused: &Secret,
         within: Duration,
     ) -> Result<Secret, CallFailure> {
+        let asked = self.asked(within);
         let mut current = self.current.lock().await;
         // Somebody else may have renewed it while we waited for the lock.
         if let Some(token) = current
+            .token
             .as_ref()
             .filter(|token| token.secret.expose() != refused.expose())
         {
             return Ok(token.secret.clone());
         }
-        *current = None;
-        let token = self.obtain(Some(refused), within).await?;
-        let secret = token.secret.clone();
-        *current = Some(token);
-        Ok(secret)
+        current.token = None;
+        self.renew(&mut current, Some(refused), asked).await
+    }
+
+    fn asked(&self, within: Duration) -> Asked {
+        Asked {
+            at: self.clock.monotonic(),
+            within,
+        }
+    }
+
+    async fn renew(
+        &self,
+        current: &mut Current,
+        refused: Option<&Secret>,
+        asked: Asked,
+    ) -> Result<Secret, CallFailure> {
+        // Whoever had the lock before us asked while we waited. Its failure is our answer: credentials that are refused
+        // are not tried once more by each of those that wait (I15), and none of them waits for its own time-out.
+        if let Some((at, failure)) = &current.failure
+            && *at >= asked.at
+        {
+            return Err(failure.clone());
+        }
+        let waited = self.clock.monotonic().saturating_sub(asked.at);
+        match self
+            .obtain(refused, asked.within.saturating_sub(waited))
+            .await
+        {
+            Ok(token) => {
+                let secret = token.secret.clone();
+                *current = Current {
+                    token: Some(token),
+                    failure: None,
+                };
+                Ok(secret)
+            }
+            Err(failure) => {
+                current.failure = Some((self.clock.monotonic(), failure.clone()));
+                Err(failure)
+            }
+        }
     }
 
     async fn obtain(

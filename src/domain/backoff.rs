@@ -12,9 +12,25 @@ pub const CAP: Duration = Duration::from_secs(15 * 60);
 ///
 /// `tries` is how many have failed (at least 1); `dice` is any number, evenly spread.
 pub fn full_jitter(tries: u32, dice: u64) -> Duration {
-    let doubled = BASE.saturating_mul(2u32.saturating_pow(tries.saturating_sub(1).min(16)));
-    let ceiling_ms = u64::try_from(doubled.min(CAP).as_millis()).unwrap_or(u64::MAX);
+    let ceiling_ms = u64::try_from(ceiling(tries).as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(dice % ceiling_ms.saturating_add(1))
+}
+
+/// Half of the capped exponential, and anything up to its other half: a wait that does grow with each time.
+///
+/// `times` is which time it is, from 1; the first is the base.
+pub fn half_jitter(times: u32, dice: u64) -> Duration {
+    let half = ceiling(times) / 2;
+    if times <= 1 {
+        return BASE;
+    }
+    let half_ms = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
+    half.saturating_add(Duration::from_millis(dice % half_ms.saturating_add(1)))
+}
+
+fn ceiling(tries: u32) -> Duration {
+    BASE.saturating_mul(2u32.saturating_pow(tries.saturating_sub(1).min(16)))
+        .min(CAP)
 }
 
 /// Bounds for what a server asks us to wait: less than a second would be a busy loop, more than two hours is a mistake

@@ -55,6 +55,28 @@ pub enum Kind {
     Unusable,
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Unreachable,
+        Self::Forbidden,
+        Self::TimedOut,
+        Self::ConnectionLost,
+        Self::RateLimited,
+        Self::Busy,
+        Self::Unauthorized,
+        Self::NoRights,
+        Self::NotFound,
+        Self::Invalid,
+        Self::Maintenance,
+        Self::Hibernating,
+        Self::Unavailable,
+        Self::Undecodable,
+        Self::Foreign,
+        Self::Unusable,
+    ];
+}
+
 /// A call that did not succeed.
 ///
 /// `Display` says what was tried, what came of it and why, in our own words only: nothing that the other side sent
@@ -141,6 +163,14 @@ impl CallFailure {
                 | Kind::Unavailable
                 | Kind::Forbidden
                 | Kind::Unusable
+        )
+    }
+
+    /// True if only a person can end the trouble, by changing the connection: its credentials, its address, its definition.
+    pub fn needs_another_definition(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Unauthorized | Kind::Forbidden | Kind::Unusable
         )
     }
 

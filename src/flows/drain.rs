@@ -1,10 +1,12 @@
 //! The drain: every minute, what is pending is finished; on a good day that means clearing the markers of what is done.
 //!
 //! One drainer per connection at a time (a lease says which), the most urgent first, then the oldest, four calls at
-//! once. A closed gate stops the calls and nothing else.
+//! once. A closed gate stops the calls and nothing else. Connections have turns of their own (`turns.rs`), so that one
+//! whose product hangs until each call's limit takes no time from the others.
 
 mod allowed;
 mod pass;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use serde::Serialize;
 use super::{Budget, Core};
 use crate::domain::connection::Connection;
 use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::gate;
 use crate::domain::name::ConnectionName;
 use crate::domain::slot::{AGE_MAX, Rest};
 use crate::domain::timestamp::Timestamp;
@@ -24,13 +27,11 @@ use crate::stores::dead_letters::DeadLetter;
 use crate::stores::objects::StoreFailure;
 use crate::stores::pending::{Cursor, Marker};
 use allowed::Allowed;
-use pass::Pass;
+use pass::{CALL_MIN, Pass};
+use turns::CONNECTIONS_AT_ONCE;
 
-/// Calls to one product at once (rule R23).
-pub const CALLS_AT_ONCE: usize = 4;
-
-/// Connections that are drained at once.
-const CONNECTIONS_AT_ONCE: usize = 4;
+/// Alerts of one connection that are worked on at once.
+const CALLS_AT_ONCE: usize = gate::CALLS_AT_ONCE as usize;
 
 /// The longest that one call to a product may take when nobody waits for the answer.
 pub const DRAIN_CALL_MAX: Duration = Duration::from_secs(20);
@@ -71,9 +72,14 @@ pub async fn run(
     span: Duration,
 ) -> Result<Vec<(ConnectionName, Drained)>, StoreFailure> {
     let budget = Budget::new(&*core.clock, span.saturating_sub(RESERVE));
-    let connections = core.pending.connections().await?;
-    let mut reports: Vec<_> = futures_util::stream::iter(connections)
+    if !budget.can_start(&*core.clock, CALL_MIN) {
+        return Ok(Vec::new());
+    }
+    let turns = turns::of(core, budget).await?;
+    let mut reports: Vec<_> = futures_util::stream::iter(turns.names)
         .map(|name| async move {
+            let turn = turns.share.min(budget.left(&*core.clock));
+            let budget = Budget::new(&*core.clock, turn);
             let drained = drain_connection(core, &name, budget).await;
             (name, drained)
         })
@@ -94,13 +100,13 @@ pub async fn run(
     Ok(reports)
 }
 
-/// `None` if there is nothing to do, or somebody else is doing it.
+/// `None` if there is no time for it, or somebody else is doing it.
 async fn drain_connection(
     core: &Core,
     name: &ConnectionName,
     budget: Budget,
 ) -> Result<Option<Drained>, StoreFailure> {
-    if !core.pending.has_any(name).await? {
+    if !budget.can_start(&*core.clock, CALL_MIN) {
         return Ok(None);
     }
     let span = budget.left(&*core.clock) + RESERVE;

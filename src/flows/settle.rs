@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::create_work_item::marker_of;
+use super::gatekeeper::Gatekeeper;
 use super::{Budget, Core};
 use crate::domain::alert::{Alert, Condition};
 use crate::domain::connection::{Action, Connection, OnRepeat, OnResolve};
@@ -88,6 +89,7 @@ pub async fn settle(
     seen: SeenHead,
     budget: Budget,
     call_max: Duration,
+    gatekeeper: Option<&Gatekeeper<'_>>,
 ) -> Result<Settled, StoreFailure> {
     let mut all = Settled {
         rest: Rest::Known,
@@ -113,6 +115,7 @@ pub async fn settle(
         }
         let mut run = Run::new(core, case, target, budget, call_max).await;
         run.is_alone = targets.len() == 1;
+        run.gatekeeper = gatekeeper;
         let (rest, slot) = run.to_the_end(seen.clone()).await?;
         all.is_settled &= slot.has_settled(&case.event.id);
         is_over &= slot.has_settled(&resolved);
@@ -158,6 +161,8 @@ struct Run<'a> {
     target: &'a Target,
     /// True if the event has this slot only.
     is_alone: bool,
+    /// Whom to ask before the first call; nobody, if the gate was seen open a moment ago.
+    gatekeeper: Option<&'a Gatekeeper<'a>>,
     rules: Rules,
     budget: Budget,
     call_max: Duration,
@@ -188,6 +193,7 @@ impl<'a> Run<'a> {
             log,
             target,
             is_alone: true,
+            gatekeeper: None,
             rules,
             budget,
             call_max,
@@ -203,6 +209,7 @@ impl<'a> Run<'a> {
         let event = &self.case.event;
         let mut input = Input::Event(event);
         // Whoever tried and did not finish may have left a dead letter without burying the slot.
+        let mut has_leave = false;
         let mut picked_up = head.as_ref().is_some_and(is_unfinished);
         for _ in 0..STEPS_MAX {
             let before = head
@@ -211,6 +218,13 @@ impl<'a> Run<'a> {
                 .unwrap_or_default();
             let (after, effect) =
                 slot::next(&before, self.core.clock.now(), &self.rules, input.clone());
+            if !has_leave && !matches!(effect, Effect::Rest(_)) {
+                // Before anything is written down: who is held back has not tried.
+                if !self.may_begin(&before).await? {
+                    return Ok((Rest::Later(self.core.clock.now()), before));
+                }
+                has_leave = true;
+            }
             if let Effect::Rest(Rest::Dead(reason)) = &effect {
                 self.keep_dead_letter(reason).await?;
             }

@@ -9,6 +9,7 @@ mod deaths;
 mod drains;
 mod fates;
 mod instance;
+mod neighbours;
 mod outside;
 mod overheard;
 mod person;

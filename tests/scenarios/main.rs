@@ -15,6 +15,7 @@ mod bad_requests;
 mod connection_is_missing;
 mod fault_of_our_own;
 mod four_processes;
+mod gate_and_pace;
 mod groups;
 mod killed_between_steps;
 mod limit_is_announced;

@@ -40,7 +40,7 @@ struct Report {
 
 #[derive(Serialize)]
 struct GateReport {
-    /// `open`, `closed`, or `probing`: one call goes through to find out.
+    /// `open`, `closed`, `probing`: one call goes through to find out, or `opening`: some at once do.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
@@ -107,6 +107,7 @@ fn gate_report(name: &ConnectionName, gate: &Gate, now: Timestamp) -> GateReport
     let (state, until) = match gate.passage(now) {
         Passage::Open => ("open", None),
         Passage::Probe => ("probing", None),
+        Passage::Ramp(_) => ("opening", None),
         Passage::ClosedUntil(until) => ("closed", Some(until)),
     };
     GateReport {

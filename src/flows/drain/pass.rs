@@ -9,15 +9,14 @@ use futures_util::StreamExt as _;
 use super::allowed::Allowed;
 use super::{CALLS_AT_ONCE, DRAIN_CALL_MAX, Drained, ORPHAN_AGE, bury, no_longer_there};
 use crate::domain::connection::Connection;
-use crate::domain::gate::{Gate, Passage};
 use crate::domain::slot::Rest;
 use crate::domain::timestamp::Timestamp;
 use crate::flows::create_work_item::event_of;
+use crate::flows::gatekeeper::Gatekeeper;
 use crate::flows::settle::{self, Case, SeenHead};
 use crate::flows::{Budget, Core};
 use crate::inbound::common_alert_schema;
 use crate::inbound::webhook::Delivery;
-use crate::stores::gates::SeenGate;
 use crate::stores::objects::StoreFailure;
 use crate::stores::pending::Marker;
 
@@ -26,7 +25,7 @@ use crate::stores::pending::Marker;
 const SHARE_OF_A_CALL: u32 = 3;
 
 /// Less than this is no time for a call: it would only have an unknown outcome.
-const CALL_MIN: Duration = Duration::from_secs(3);
+pub(super) const CALL_MIN: Duration = Duration::from_secs(3);
 
 /// One pass over the markers.
 pub(super) struct Pass<'a> {
@@ -36,10 +35,8 @@ pub(super) struct Pass<'a> {
     allowed: &'a Allowed<'a>,
     /// The longest that one call may take, so that a short run still starts some.
     call_max: Duration,
-    seen_gate: SeenGate,
+    gatekeeper: Gatekeeper<'a>,
     markers: RefCell<Vec<Marker>>,
-    /// True while one call finds out whether the product is back.
-    probing: Cell<bool>,
     stopped: Cell<Option<&'static str>>,
 }
 
@@ -51,33 +48,57 @@ impl<'a> Pass<'a> {
         allowed: &'a Allowed<'a>,
         markers: Vec<Marker>,
     ) -> Result<Self, StoreFailure> {
-        let seen_gate = core.gates.read(&connection.name).await?;
-        let passage = seen_gate.gate.passage(core.clock.now());
-        let stopped = matches!(passage, Passage::ClosedUntil(_)).then_some("the gate is closed");
+        let gatekeeper = Gatekeeper::new(core, &connection.name).await?;
         Ok(Self {
             core,
             connection,
             budget,
             allowed,
             call_max: (budget.left(&*core.clock) / SHARE_OF_A_CALL).clamp(CALL_MIN, DRAIN_CALL_MAX),
-            seen_gate,
+            gatekeeper,
             markers: RefCell::new(markers),
-            probing: Cell::new(passage == Passage::Probe),
-            stopped: Cell::new(stopped),
+            stopped: Cell::new(None),
         })
     }
 
     pub(super) async fn run(&self) -> Drained {
         let mut drained = Drained::default();
         let mut markers = std::mem::take(&mut *self.markers.borrow_mut()).into_iter();
-        // One at a time until the product has answered as it should, then four.
-        while self.probing.get() && self.stopped.get().is_none() {
-            let Some(marker) = markers.next() else { break };
-            let rested = self.settle(&marker).await;
-            self.count(&mut drained, &marker, rested).await;
+        // As many at once as the gate lets through, until it is open; then all that are left.
+        loop {
+            let at_once = self.at_once().await;
+            let round: Vec<Marker> = match at_once {
+                1..CALLS_AT_ONCE => markers.by_ref().take(at_once).collect(),
+                _ => markers.by_ref().collect(),
+            };
+            if round.is_empty() {
+                break;
+            }
+            self.settle_all(&mut drained, &round).await;
+            if let Err(failure) = self.gatekeeper.after_round().await {
+                tracing::warn!(connection = %self.connection.name, %failure, "the gate was not opened further");
+            }
         }
-        let rest: Vec<Marker> = markers.collect();
-        let mut running = futures_util::stream::iter(&rest)
+        drained.stopped_because = self.stopped.get();
+        drained
+    }
+
+    /// None once the pass is stopped.
+    async fn at_once(&self) -> usize {
+        if self.stopped.get().is_some() {
+            return 0;
+        }
+        let at_once = self.gatekeeper.at_once().await;
+        match at_once {
+            Ok(0) => self.stopped.set(Some("the gate is closed")),
+            Err(_) => self.stopped.set(Some("the gate cannot be read")),
+            Ok(_) => {}
+        }
+        at_once.unwrap_or(0)
+    }
+
+    async fn settle_all(&self, drained: &mut Drained, markers: &[Marker]) {
+        let mut running = futures_util::stream::iter(markers)
             .map(|marker| async move { (marker, self.settle_unless_stopped(marker).await) })
             .buffer_unordered(CALLS_AT_ONCE);
         let mut results = Vec::new();
@@ -86,14 +107,12 @@ impl<'a> Pass<'a> {
         }
         drop(running);
         for (marker, rested) in results {
-            self.count(&mut drained, marker, rested).await;
+            self.count(drained, marker, rested).await;
         }
-        drained.stopped_because = self.stopped.get();
-        drained
     }
 
     async fn settle_unless_stopped(&self, marker: &Marker) -> Result<Option<Rest>, StoreFailure> {
-        if self.stopped.get().is_some() {
+        if self.at_once().await == 0 {
             return Ok(None);
         }
         self.settle(marker).await
@@ -178,38 +197,13 @@ impl<'a> Pass<'a> {
             SeenHead::NotRead,
             self.budget,
             self.call_max,
+            Some(&self.gatekeeper),
         )
         .await?;
-        self.look_at_the_gate(&settled.rest).await?;
         if settled.is_settled {
             self.core.pending.clear(name, marker).await?;
         }
         Ok(Some(settled.rest))
-    }
-
-    /// A call that succeeded opens a gate that was being probed; one that closed it ends the pass.
-    async fn look_at_the_gate(&self, rest: &Rest) -> Result<(), StoreFailure> {
-        let name = &self.connection.name;
-        if matches!(rest, Rest::Created | Rest::Updated | Rest::Resolved) && self.probing.get() {
-            self.probing.set(false);
-            let now = self.core.clock.now();
-            self.core
-                .gates
-                .change(
-                    name,
-                    &self.seen_gate,
-                    Gate::default(),
-                    &self.core.writer_id(),
-                    now,
-                )
-                .await?;
-        } else if matches!(rest, Rest::Later(_) | Rest::Dead(_)) {
-            let gate = self.core.gates.read(name).await?.gate;
-            if let Passage::ClosedUntil(_) = gate.passage(self.core.clock.now()) {
-                self.stopped.set(Some("the gate is closed"));
-            }
-        }
-        Ok(())
     }
 
     async fn sweep_orphan(

@@ -10,12 +10,42 @@ use crate::domain::identity::{CorrelationId, ItemId};
 use crate::domain::slot::{Effect, Event, Input, Look, Phase, Slot, Write};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Change, Standing, WorkItemRef};
+use crate::flows::gatekeeper::Leave;
 use crate::ports::ItsmProduct;
+use crate::stores::objects::StoreFailure;
 
 /// What stands in place of a number where no work item is made.
 const SHADOW_NUMBER: &str = "shadow";
 
 impl<'a> Run<'a> {
+    /// Whether calls may be made for this event now, as far as its product and our own pace are concerned.
+    pub(super) async fn may_begin(&self, slot: &Slot) -> Result<bool, StoreFailure> {
+        if self.case.action.mode == Mode::Shadow {
+            return Ok(true);
+        }
+        let leave = match self.gatekeeper {
+            Some(gatekeeper) => gatekeeper.leave().await?,
+            None => Leave::Go,
+        };
+        let (name, paces) = (&self.case.connection.name, &self.core.paces);
+        let is_retry =
+            slot.tries > 0 || matches!(slot.phase, Phase::Creating { .. } | Phase::Writing { .. });
+        let held_back = match leave {
+            Leave::Closed => return Ok(false),
+            // The gate has waited long enough; one call must find out.
+            Leave::Probe => None,
+            Leave::Go => paces.ask(name, is_retry, self.core.entropy.dice()).err(),
+        };
+        if let Some(why) = held_back {
+            tracing::debug!(connection = %name, event = %self.case.event.id, ?why, "held back until a later run");
+            return Ok(false);
+        }
+        if is_retry {
+            paces.retries(name);
+        }
+        Ok(true)
+    }
+
     /// Does the one thing that the machine asks for; `None` if there is no time left to start it.
     pub(super) async fn perform(&self, slot: &Slot, effect: Effect) -> Option<Input<'a>> {
         let event: &'a Event = &self.case.event;
@@ -25,7 +55,12 @@ impl<'a> Run<'a> {
         }
         let product = match self.core.products.product(&self.case.connection).await {
             Ok(product) => product,
-            Err(failure) => return Some(not_called(event, &effect, failure)),
+            Err(failure) => {
+                return match self.told_to_the_gate::<()>(Err(failure)).await {
+                    Err(failure) => Some(not_called(event, &effect, failure)),
+                    Ok(()) => None,
+                };
+            }
         };
         let item_id = ItemId::new(&self.target.slot, slot.generation);
         let input = match effect {
@@ -189,14 +224,16 @@ impl<'a> Run<'a> {
             self.case.connection.partner_type.product(),
             self.case.connection.name
         );
+        let name = &self.case.connection.name;
         let Err(failure) = &result else {
+            self.core.paces.told(name, Ok(()));
             self.core.last_seen.works(&dependency);
             return result;
         };
+        self.core.paces.told(name, Err(failure));
         self.core.last_seen.fails(&dependency, failure.hint());
         tracing::warn!(connection = %self.case.connection.name, event = %self.case.event.id, %failure, hint = failure.hint(), "a call to the product did not succeed");
         if failure.concerns_every_call() {
-            let name = &self.case.connection.name;
             let now = self.core.clock.now();
             if let Ok(seen) = self.core.gates.read(name).await
                 && let Some(gate) = seen
@@ -208,6 +245,10 @@ impl<'a> Run<'a> {
                     .gates
                     .change(name, &seen, gate, &self.core.writer_id(), now)
                     .await;
+            }
+            self.core.paces.closed_the_gate(name);
+            if failure.needs_another_definition() {
+                self.core.connections.doubt(name);
             }
         }
         result

@@ -183,6 +183,16 @@ impl Instance {
         }
     }
 
+    /// When calls of a kind came, in Unix milliseconds.
+    pub(crate) fn times_of(&self, kind: Kind) -> Vec<i64> {
+        let inside = self.inside();
+        let entries = inside.journal().entries().iter();
+        entries
+            .filter(|entry| entry.kind == kind)
+            .map(|entry| entry.at_ms)
+            .collect()
+    }
+
     /// Waits until somebody asks for an incident to be made.
     pub(crate) async fn is_asked_for_an_incident(&self) {
         while self.calls().creates == 0 {

@@ -3,6 +3,7 @@
 use futures_util::TryStreamExt as _;
 use itsm_connector::domain::name::ConnectionName;
 use object_store::ObjectStoreExt as _;
+use serde_json::Value;
 
 use super::{CONNECTION, TestBed};
 
@@ -22,6 +23,23 @@ impl TestBed {
     pub(crate) async fn object(&self, name: &str) -> String {
         let found = self.store.get(&name.into()).await.unwrap();
         String::from_utf8_lossy(&found.bytes().await.unwrap()).into_owned()
+    }
+
+    /// How many tries the slots have counted.
+    pub(crate) async fn tries(&self) -> u64 {
+        let (mut tries, mut last) = (0, String::new());
+        let mut names = self.objects("slots").await;
+        names.sort_unstable();
+        // Of each slot the newest snapshot lists first.
+        for name in names {
+            let slot = name.rsplit_once('/').map_or("", |(slot, _)| slot);
+            if slot != last {
+                let head: Value = serde_json::from_str(&self.object(&name).await).unwrap();
+                tries += head["state"]["tries"].as_u64().unwrap();
+                last = slot.to_owned();
+            }
+        }
+        tries
     }
 
     pub(crate) async fn pending(&self) -> usize {

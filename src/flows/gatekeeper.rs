@@ -1,0 +1,147 @@
+//! Who stands at a connection's gate for one drain: lets one probe through, then more and more at once, and looks again
+//! now and then whether somebody else has closed it.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use super::Core;
+use super::paces::Tally;
+use crate::domain::gate::{CALLS_AT_ONCE, Passage};
+use crate::domain::name::ConnectionName;
+use crate::stores::gates::SeenGate;
+use crate::stores::objects::StoreFailure;
+
+/// How long what was seen of the gate is believed: so long a drain goes on after another process was told to wait.
+const FRESH_FOR: Duration = Duration::from_secs(5);
+
+/// Whether work on an alert may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It may, if the pace allows it.
+    Go,
+    /// It may: it is the probe.
+    Probe,
+    /// It may not; the gate is closed.
+    Closed,
+}
+
+struct Seen {
+    gate: SeenGate,
+    read_at: Duration,
+    /// The probe is ours.
+    probing: bool,
+    tally: Tally,
+}
+
+/// Stands at the gate.
+pub struct Gatekeeper<'a> {
+    core: &'a Core,
+    name: &'a ConnectionName,
+    seen: Mutex<Seen>,
+}
+
+impl<'a> Gatekeeper<'a> {
+    /// Looks at the gate.
+    pub async fn new(core: &'a Core, name: &'a ConnectionName) -> Result<Self, StoreFailure> {
+        let seen = Seen {
+            gate: core.gates.read(name).await?,
+            read_at: core.clock.monotonic(),
+            probing: false,
+            tally: core.paces.tally(name),
+        };
+        Ok(Self {
+            core,
+            name,
+            seen: Mutex::new(seen),
+        })
+    }
+
+    /// How many alerts may be worked on at once; none if the gate is closed.
+    pub async fn at_once(&self) -> Result<usize, StoreFailure> {
+        let mut seen = self.seen.lock().await;
+        self.look_again(&mut seen).await?;
+        Ok(match self.passage(&seen) {
+            Passage::Open => CALLS_AT_ONCE as usize,
+            Passage::Ramp(at_once) => at_once as usize,
+            Passage::Probe => 1,
+            Passage::ClosedUntil(_) => 0,
+        })
+    }
+
+    /// Asked right before the first call for an alert.
+    pub async fn leave(&self) -> Result<Leave, StoreFailure> {
+        let mut seen = self.seen.lock().await;
+        self.look_again(&mut seen).await?;
+        Ok(match self.passage(&seen) {
+            Passage::Open | Passage::Ramp(_) => Leave::Go,
+            Passage::ClosedUntil(_) => Leave::Closed,
+            Passage::Probe => {
+                let now = self.core.clock.now();
+                let claimed = seen.gate.gate.probed(now);
+                let won = self.change(&mut seen, claimed).await?;
+                seen.probing = won;
+                if won { Leave::Probe } else { Leave::Closed }
+            }
+        })
+    }
+
+    /// Asked after as many alerts as were let through at once: opens the gate further if all that was called for them was
+    /// answered.
+    pub async fn after_round(&self) -> Result<(), StoreFailure> {
+        let mut seen = self.seen.lock().await;
+        let tally = self.core.paces.tally(self.name);
+        let before = std::mem::replace(&mut seen.tally, tally);
+        let probing = std::mem::take(&mut seen.probing);
+        if tally.closings != before.closings {
+            return self.read(&mut seen).await;
+        }
+        let is_well = tally.accepted > before.accepted && tally.turned_away == before.turned_away;
+        // A gate that closed without us is not ours to open.
+        let is_ours = probing || seen.gate.gate.closed_until.is_none();
+        if is_well
+            && is_ours
+            && let Some(opened) = seen.gate.gate.after_success(self.core.clock.now())
+        {
+            self.change(&mut seen, opened).await?;
+        }
+        Ok(())
+    }
+
+    fn passage(&self, seen: &Seen) -> Passage {
+        seen.gate.gate.passage(self.core.clock.now())
+    }
+
+    /// Reads the gate again if a call of ours has closed it, or a while has passed.
+    async fn look_again(&self, seen: &mut Seen) -> Result<(), StoreFailure> {
+        let closings = self.core.paces.tally(self.name).closings;
+        let age = self.core.clock.monotonic().saturating_sub(seen.read_at);
+        if closings == seen.tally.closings && age < FRESH_FOR {
+            return Ok(());
+        }
+        seen.tally.closings = closings;
+        self.read(seen).await
+    }
+
+    async fn read(&self, seen: &mut Seen) -> Result<(), StoreFailure> {
+        seen.gate = self.core.gates.read(self.name).await?;
+        seen.read_at = self.core.clock.monotonic();
+        Ok(())
+    }
+
+    async fn change(
+        &self,
+        seen: &mut Seen,
+        gate: crate::domain::gate::Gate,
+    ) -> Result<bool, StoreFailure> {
+        let (writer, now) = (self.core.writer_id(), self.core.clock.now());
+        let (won, after) = self
+            .core
+            .gates
+            .change(self.name, &seen.gate, gate, &writer, now)
+            .await?;
+        seen.gate = after;
+        seen.read_at = self.core.clock.monotonic();
+        Ok(won)
+    }
+}
