@@ -1,13 +1,17 @@
 //! A folder in which every write is on disk before it counts: `object_store`'s own, except for how it makes the folders
 //! of a new object. It makes them and has each on disk before it begins to write; here that goes on beside the write, and
 //! the write counts when both are done. Every slot has a folder, so an alert waits for it: see `docs/performance.md`.
+//!
+//! A folder that is away (a disk that was unmounted, a share that was lost) must not be taken for an empty one: what is
+//! written into the hole in its place is gone when it comes back, and what is read there was never missing. So each
+//! operation looks whether the folder is still the one that was opened, and counts only if it is.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use futures_util::future;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Location;
 use object_store::{
@@ -17,19 +21,89 @@ use object_store::{
 
 /// A folder in which every write is on disk before it counts.
 #[derive(Debug)]
-pub(super) struct DurableFolder(LocalFileSystem);
+pub(super) struct DurableFolder {
+    store: LocalFileSystem,
+    root: Root,
+}
 
 impl DurableFolder {
     /// In this folder, which exists.
     pub(super) fn new(folder: &Path) -> Result<Self> {
         let store = LocalFileSystem::new_with_prefix(folder)?;
-        Ok(Self(store.with_fsync(true)))
+        Ok(Self {
+            store: store.with_fsync(true),
+            root: Root::open(folder),
+        })
+    }
+
+    /// What was answered to a put, if the folder was there. It may have gone and come back meanwhile: then the object is
+    /// not where it should be.
+    fn believed(&self, file: &Path, put: Result<PutResult>) -> Result<PutResult> {
+        if !matches!(put, Ok(_) | Err(Error::AlreadyExists { .. })) {
+            return put;
+        }
+        self.root.check()?;
+        let is_there = file.exists();
+        self.root.check()?;
+        if is_there {
+            put
+        } else {
+            Err(away("it was away for a moment"))
+        }
+    }
+}
+
+/// The folder that was opened.
+#[derive(Debug, Clone)]
+struct Root {
+    path: PathBuf,
+    /// Device and number of the folder, where there are such things.
+    identity: Option<(u64, u64)>,
+}
+
+impl Root {
+    fn open(path: &Path) -> Self {
+        Self {
+            identity: identity(path),
+            path: path.to_owned(),
+        }
+    }
+
+    /// Whether it is still there, and still the same.
+    fn check(&self) -> Result<()> {
+        let now = identity(&self.path);
+        if now.is_some() && now == self.identity {
+            Ok(())
+        } else {
+            Err(away("it is away, or another is in its place"))
+        }
+    }
+}
+
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    let found = folder.metadata().ok().filter(std::fs::Metadata::is_dir)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        Some((found.dev(), found.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = found;
+        Some((0, 0))
+    }
+}
+
+fn away(detail: &str) -> Error {
+    Error::Generic {
+        store: "LocalFileSystem",
+        source: format!("the folder of the state is not usable: {detail}").into(),
     }
 }
 
 impl fmt::Display for DurableFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.store.fmt(f)
     }
 }
 
@@ -41,16 +115,18 @@ impl ObjectStore for DurableFolder {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        let file = self.0.path_to_filesystem(location)?;
+        self.root.check()?;
+        let file = self.store.path_to_filesystem(location)?;
         let Some(folder) = file.parent().filter(|folder| !folder.exists()) else {
-            return self.0.put_opts(location, payload, options).await;
+            let put = self.store.put_opts(location, payload, options).await;
+            return self.believed(&file, put);
         };
         let folder = folder.to_owned();
         let changed = beside(move || make(&folder)).await?;
         // The innermost folder is brought to disk by the write, after the object is in it.
-        let put = self.0.put_opts(location, payload, options);
+        let put = self.store.put_opts(location, payload, options);
         let (put, kept) = future::join(put, beside(move || bring_to_disk(&changed))).await;
-        kept.and(put)
+        self.believed(&file, kept.and(put))
     }
 
     async fn put_multipart_opts(
@@ -58,30 +134,40 @@ impl ObjectStore for DurableFolder {
         location: &Location,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.0.put_multipart_opts(location, options).await
+        self.store.put_multipart_opts(location, options).await
     }
 
     async fn get_opts(&self, location: &Location, options: GetOptions) -> Result<GetResult> {
-        self.0.get_opts(location, options).await
+        let got = self.store.get_opts(location, options).await;
+        self.root.check()?;
+        got
     }
 
     fn delete_stream(
         &self,
         locations: BoxStream<'static, Result<Location>>,
     ) -> BoxStream<'static, Result<Location>> {
-        self.0.delete_stream(locations)
+        self.store.delete_stream(locations)
     }
 
     fn list(&self, prefix: Option<&Location>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.0.list(prefix)
+        let root = self.root.clone();
+        let end = stream::once(async move { root.check() }).filter_map(|end| async { end.err() });
+        let listed = self.store.list(prefix);
+        match self.root.check() {
+            Ok(()) => listed.chain(end.map(Err)).boxed(),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Location>) -> Result<ListResult> {
-        self.0.list_with_delimiter(prefix).await
+        let listed = self.store.list_with_delimiter(prefix).await;
+        self.root.check()?;
+        listed
     }
 
     async fn copy_opts(&self, from: &Location, to: &Location, options: CopyOptions) -> Result<()> {
-        self.0.copy_opts(from, to, options).await
+        self.store.copy_opts(from, to, options).await
     }
 }
 
@@ -145,6 +231,7 @@ async fn beside<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use futures_util::TryStreamExt as _;
     use object_store::{ObjectStoreExt as _, PutMode};
 
     use super::*;
@@ -188,6 +275,40 @@ mod tests {
         let puts = (0..20).map(|_| store.put_opts(&place, PutPayload::from_static(b"x"), create()));
         let made = future::join_all(puts).await;
         assert_eq!(made.iter().filter(|put| put.is_ok()).count(), 1);
+    }
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "the test takes the folder away")]
+    async fn a_folder_that_is_away_is_an_error_and_never_an_empty_one() {
+        let outer = tempfile::tempdir().unwrap();
+        let (here, away) = (outer.path().join("state"), outer.path().join("away"));
+        std::fs::create_dir(&here).unwrap();
+        let store = DurableFolder::new(&here).unwrap();
+        let (kept, new) = (Location::from("a/kept"), Location::from("a/new"));
+        let put = async |place: &Location| {
+            store
+                .put_opts(place, PutPayload::from_static(b"x"), create())
+                .await
+        };
+        put(&kept).await.unwrap();
+        for a_hole_is_in_its_place in [false, true] {
+            std::fs::rename(&here, &away).unwrap();
+            if a_hole_is_in_its_place {
+                std::fs::create_dir(&here).unwrap();
+            }
+            let is_away = |error: Error| matches!(error, Error::Generic { .. });
+            assert!(is_away(put(&new).await.unwrap_err()));
+            assert!(is_away(store.get(&kept).await.unwrap_err()));
+            let listed: Result<Vec<_>> = store.list(None).try_collect().await;
+            assert!(is_away(listed.unwrap_err()));
+            assert!(is_away(store.list_with_delimiter(None).await.unwrap_err()));
+            if a_hole_is_in_its_place {
+                std::fs::remove_dir(&here).unwrap();
+            }
+            assert!(!here.exists(), "nothing was made in its place");
+            std::fs::rename(&away, &here).unwrap();
+            assert!(store.get(&kept).await.is_ok());
+        }
     }
 
     #[test]
