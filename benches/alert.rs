@@ -67,6 +67,7 @@ fn decided(delivery: &Delivery, connection: &Connection) -> (Slot, slot::Effect,
         condition: alert.condition,
         at: alert.fired_at,
         received_at: fired_at,
+        also: Vec::new(),
     };
     let rules = Rules {
         uniqueness: Uniqueness::Enforced,
@@ -76,6 +77,7 @@ fn decided(delivery: &Delivery, connection: &Connection) -> (Slot, slot::Effect,
         notes_repeats: true,
         reopen_within: None,
         dice: 7,
+        leaves_out_what_is_over: false,
     };
     let now = Timestamp::from_millis(fired_at.as_millis() + 1_000);
     let (slot, effect) = slot::next(&Slot::default(), now, &rules, Input::Event(&event));

@@ -19,6 +19,7 @@ pub mod secret;
 pub mod server_url;
 pub mod sighting;
 pub mod slot;
+pub mod storm;
 pub mod text;
 pub mod timestamp;
 pub mod token;

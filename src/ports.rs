@@ -21,13 +21,13 @@ use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, W
 /// One ITSM instance. Each call ends within `within`, or has an unknown outcome.
 #[async_trait]
 pub trait ItsmProduct: Send + Sync {
-    /// Makes a work item. If the product refuses the key because a record has it already, and that record carries our
-    /// correlation id, it is returned as if it had been made now.
+    /// Makes a work item, and says how it stands. If the product refuses the key because a record has it already, and
+    /// that record carries our correlation id, it is returned as if it had been made now.
     async fn create(
         &self,
         item: &NewWorkItem,
         within: Duration,
-    ) -> Result<WorkItemRef, CallFailure>;
+    ) -> Result<WorkItemSeen, CallFailure>;
 
     /// Reads a work item by the product's own key; `None` if it is not there.
     async fn read(

@@ -133,7 +133,7 @@ impl ItsmProduct for WorseProduct {
         &self,
         item: &NewWorkItem,
         within: Duration,
-    ) -> Result<WorkItemRef, CallFailure> {
+    ) -> Result<WorkItemSeen, CallFailure> {
         let made = self.product.create(item, within).await;
         made.map_err(|mut failure| {
             if self.bug == Planted::UnknownIsRefused && failure.effect == Effect::Unknown {

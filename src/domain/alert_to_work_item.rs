@@ -65,6 +65,7 @@ pub fn new_work_item(
         impact: levels.impact,
         urgency: levels.urgency,
         fields,
+        over: None,
     }
 }
 

@@ -9,6 +9,7 @@ use super::alert::{Alert, Severity};
 use super::name::{ActionName, ConnectionName};
 use super::secret::Secret;
 use super::server_url::ServerUrl;
+use super::storm::StormOptions;
 use super::work_item::{Level, WorkItemType};
 
 /// The ITSM products that the retired connector knew.
@@ -201,6 +202,18 @@ pub enum OnResolve {
     Ignore,
 }
 
+/// What becomes of an alert that is over before its work item was made: nobody could make it in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AlreadyOver {
+    /// It gets one that is resolved from the start, so that there is a record of it.
+    #[default]
+    CreateAndClose,
+    /// It gets none.
+    Nothing,
+}
+
 /// Impact and urgency for a severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
@@ -227,6 +240,10 @@ pub struct Action {
     pub reopen_within: Option<Duration>,
     /// What happens on resolve.
     pub on_resolve: OnResolve,
+    /// What becomes of an alert that is over already.
+    pub already_over: AlreadyOver,
+    /// When many alerts of a rule share one work item; `None`: never.
+    pub storm: Option<StormOptions>,
     /// Whether work items are made.
     pub mode: Mode,
     /// The product's code for how it was solved.

@@ -4,6 +4,7 @@
 
 mod actions;
 pub mod problem;
+mod storm;
 pub mod ticket_configuration;
 mod written;
 

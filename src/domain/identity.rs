@@ -215,6 +215,11 @@ impl SlotId {
         )
     }
 
+    /// The slot of a storm of a rule's alerts, which is named by the first of them.
+    pub fn of_storm(connection: &ConnectionName, action: &ActionName, first: &EpisodeId) -> Self {
+        Self::grouped(connection, action, "storm", first.as_str())
+    }
+
     fn grouped(
         connection: &ConnectionName,
         action: &ActionName,

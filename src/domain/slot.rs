@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Condition;
 use super::failure::CallFailure;
-use super::identity::{EpisodeId, EventId};
+use super::identity::{EpisodeId, EventId, SlotId};
 use super::timestamp::Timestamp;
 use super::work_item::WorkItemRef;
-pub use decision::{Effect, Event, Input, Look, Rest, Rules};
+pub use decision::{Companion, Effect, Event, Input, Look, Rest, Rules};
 
 /// Tries after which an event is given up as a dead letter (rule R25).
 pub const TRIES_MAX: u32 = 50;
@@ -80,6 +80,9 @@ pub struct Slot {
     /// When to look whether the item was made twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_at: Option<Timestamp>,
+    /// True once the product has refused an item that begins resolved: it must begin open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins_open: bool,
     /// Items of this slot beside the one that counts, to be closed as duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<WorkItemRef>,
@@ -127,6 +130,9 @@ pub enum Phase {
         event: EventId,
         /// And which firing.
         episode: EpisodeId,
+        /// Those that are settled with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        also: Vec<Companion>,
         /// Until when nobody else acts.
         until: Timestamp,
         /// Since when it was done, if it was.
@@ -139,6 +145,11 @@ pub enum Phase {
         item: WorkItemRef,
         /// Since when.
         at: Timestamp,
+    },
+    /// Its alert is one of a storm: the storm's slot has the item.
+    Joined {
+        /// The storm's slot.
+        storm: SlotId,
     },
     /// It was given up; a dead letter says why.
     Dead {
@@ -173,6 +184,7 @@ impl Default for Slot {
             not_before: None,
             last_failure: None,
             audit_at: None,
+            begins_open: false,
             extras: Vec::new(),
         }
     }
@@ -186,7 +198,7 @@ impl Slot {
                 Some(item)
             }
             Phase::Dead { item } => item.as_ref(),
-            Phase::Vacant | Phase::Creating { .. } => None,
+            Phase::Vacant | Phase::Creating { .. } | Phase::Joined { .. } => None,
         }
     }
 
@@ -213,7 +225,8 @@ impl Slot {
             .find(|early| self.firing.contains(&early.episode))
     }
 
-    fn early_of(&self, episode: &EpisodeId) -> Option<&EarlyResolve> {
+    /// The Resolved of this firing, if it came before its Fired.
+    pub fn ended_early(&self, episode: &EpisodeId) -> Option<&EarlyResolve> {
         self.early.iter().find(|early| early.episode == *episode)
     }
 
@@ -244,6 +257,28 @@ impl Slot {
         }
     }
 
+    /// The state once its alert is one of a storm; `None` if something was done for it already, so that it goes its own
+    /// way to the end.
+    pub fn joined(&self, storm: &SlotId) -> Option<Self> {
+        let is_untouched =
+            self.phase == Phase::Vacant && self.applied.is_empty() && self.early.is_empty();
+        is_untouched.then(|| Self {
+            phase: Phase::Joined {
+                storm: storm.clone(),
+            },
+            ..Self::default()
+        })
+    }
+
+    /// The state of a storm's member once the storm's slot holds the effect of its event. It remembers the event for
+    /// longer than the storm's slot may, which has many.
+    #[must_use]
+    pub fn settled_in_its_storm(&self, event: &EventId) -> Self {
+        let mut next = self.clone();
+        next.apply(event);
+        next
+    }
+
     fn apply(&mut self, event: &EventId) {
         self.early.retain(|early| early.event != *event);
         if !self.applied.contains(event) {
@@ -264,9 +299,30 @@ impl Slot {
         self.firing.retain(|firing| firing != episode);
     }
 
-    /// True if nothing else than this episode holds the item open.
-    fn is_held_by_only(&self, episode: &EpisodeId) -> bool {
-        self.firing.iter().all(|firing| firing == episode)
+    /// True if nothing else than this episode and these holds the item open.
+    fn is_held_by_only(&self, episode: &EpisodeId, also: &[Companion]) -> bool {
+        self.firing.iter().all(|firing| {
+            firing == episode || also.iter().any(|companion| companion.episode == *firing)
+        })
+    }
+
+    /// Companions that fired: they hold the item open, but for those whose end is known already.
+    fn take_in(&mut self, also: &[Companion]) {
+        for companion in also {
+            self.apply(&companion.event);
+            match self.ended_early(&companion.episode).cloned() {
+                Some(early) => self.apply(&early.event),
+                None => self.fire(&companion.episode),
+            }
+        }
+    }
+
+    /// Companions that are over.
+    fn let_go(&mut self, also: &[Companion]) {
+        for companion in also {
+            self.apply(&companion.event);
+            self.end(&companion.episode);
+        }
     }
 
     /// The state after a try that failed: free for the next one, after a wait.
@@ -294,6 +350,7 @@ pub fn next(slot: &Slot, now: Timestamp, rules: &Rules, input: Input<'_>) -> (Sl
     match input {
         Input::Event(event) => event::on_event(slot, now, rules, event),
         Input::Created(event, result) => created::on_created(slot, now, rules, event, result),
+        Input::CreatedOver(event, item) => created::on_created_over(slot, now, rules, event, item),
         Input::Found(event, result) => created::on_found(slot, now, rules, event, result),
         Input::Seen(event, result) => written::on_seen(slot, now, rules, event, result),
         Input::Written(event, result) => written::on_written(slot, now, rules, event, result),
@@ -309,6 +366,7 @@ fn bury(mut slot: Slot, event: &Event, failure: CallFailure) -> (Slot, Effect) {
     let item = slot.item().cloned();
     slot.apply(&event.id);
     slot.end(&event.episode);
+    slot.let_go(&event.also);
     slot.phase = Phase::Dead { item };
     slot.last_failure = Some(failure.clone());
     (slot, Effect::Rest(Rest::Dead(failure)))
@@ -325,3 +383,5 @@ fn is_given_up(slot: &Slot, event: &Event, failure: &CallFailure, now: Timestamp
 mod group_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod together_tests;

@@ -69,6 +69,8 @@ pub struct NewWorkItem {
     pub urgency: Level,
     /// Further fields of the product, by their names there.
     pub fields: BTreeMap<String, String>,
+    /// What is done to it in the same call: its alert is over already. `None` for one that somebody should work on.
+    pub over: Option<Change>,
 }
 
 /// A work item that exists.

@@ -201,7 +201,7 @@ fn answer(event: &Event, creation: Creation, settled: Option<Settled>) -> Answer
                     Outcome::Resolved
                 }
                 Rest::Known => Outcome::Duplicate,
-                Rest::Later(_) | Rest::Remembered => Outcome::Pending,
+                Rest::Later(_) | Rest::Remembered | Rest::Joined(_) => Outcome::Pending,
                 Rest::Dead(_) => Outcome::Quarantined,
             };
             (outcome, items)
@@ -248,6 +248,7 @@ pub(super) fn event_of(core: &Core, delivery: &Delivery, alert: &Alert) -> Event
         condition: alert.condition,
         at: alert.resolved_at.or(alert.fired_at),
         received_at: core.clock.now(),
+        also: Vec::new(),
     }
 }
 

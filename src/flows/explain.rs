@@ -155,6 +155,7 @@ fn tell(at: Timestamp, slot: &Slot) -> Told {
             };
             format!("{} is {doing}", item.number)
         }
+        Phase::Joined { storm } => format!("one of a storm, whose slot is {storm}"),
         Phase::Done { item, .. } => format!("{} is done", item.number),
         Phase::Dead { item: Some(item) } => format!("given up, with {} as it is", item.number),
         Phase::Dead { item: None } => "given up".to_owned(),

@@ -12,7 +12,7 @@ use super::create_work_item::marker_of;
 use super::gatekeeper::Gatekeeper;
 use super::{Budget, Core};
 use crate::domain::alert::{Alert, Condition};
-use crate::domain::connection::{Action, Connection, OnRepeat, OnResolve};
+use crate::domain::connection::{Action, AlreadyOver, Connection, OnRepeat, OnResolve};
 use crate::domain::failure::CallFailure;
 use crate::domain::gate::Passage;
 use crate::domain::grouping::{self, Target};
@@ -145,7 +145,7 @@ fn worth(rest: &Rest) -> u8 {
     match rest {
         Rest::Known => 0,
         Rest::Ignored => 1,
-        Rest::Remembered => 2,
+        Rest::Remembered | Rest::Joined(_) => 2,
         Rest::Resolved => 3,
         Rest::Updated => 4,
         Rest::Created => 5,
@@ -183,6 +183,7 @@ impl<'a> Run<'a> {
             call_timeout: call_max,
             changes_on_resolve: case.action.on_resolve != OnResolve::Ignore,
             notes_repeats: case.action.on_repeat == OnRepeat::Update,
+            leaves_out_what_is_over: case.action.already_over == AlreadyOver::Nothing,
             reopen_within: case.action.reopen_within,
             dice: core.entropy.dice(),
         };
@@ -273,12 +274,12 @@ impl<'a> Run<'a> {
 
     /// Somebody else wrote first. What we did in the outside still counts; everything else is decided anew.
     async fn after_a_lost_race(&self, input: Input<'a>) -> Result<Input<'a>, StoreFailure> {
-        let Input::Created(event, Ok(item)) = input else {
+        let (Input::Created(_, Ok(_)) | Input::CreatedOver(..)) = input else {
             return Ok(Input::Event(&self.case.event));
         };
         // It may turn out to be one item too many; the marker sees to it that somebody closes it.
         self.set_marker().await?;
-        Ok(Input::Created(event, Ok(item)))
+        Ok(input)
     }
 
     async fn set_marker(&self) -> Result<(), StoreFailure> {

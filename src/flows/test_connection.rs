@@ -164,7 +164,7 @@ async fn write_steps(
     step: &mut impl FnMut(Step) -> bool,
 ) {
     let made = match product.create(item, CALL_MAX).await {
-        Ok(made) => made,
+        Ok(made) => made.item,
         Err(failure) => {
             step(Step::fails("write", &failure));
             return;
@@ -174,7 +174,9 @@ async fn write_steps(
 
     let again = product.create(item, CALL_MAX).await;
     let uniqueness = match &again {
-        Ok(again) if again.id == made.id && made.id == item.key.as_str() => Uniqueness::Enforced,
+        Ok(again) if again.item.id == made.id && made.id == item.key.as_str() => {
+            Uniqueness::Enforced
+        }
         _ => Uniqueness::BestEffort,
     };
     let facts = ProductFacts { uniqueness };
@@ -213,7 +215,8 @@ async fn write_steps(
         code,
     };
     let mut leftovers = vec![made.clone()];
-    leftovers.extend(again.ok().filter(|again| again.id != made.id));
+    let again = again.ok().map(|again| again.item);
+    leftovers.extend(again.filter(|again| again.id != made.id));
     for left in leftovers {
         let resolved = match product.write(&left, &resolve, CALL_MAX).await {
             Ok(()) => product.read(&left, CALL_MAX).await,
@@ -270,5 +273,6 @@ fn test_item(core: &Core, connection: &Connection) -> NewWorkItem {
         impact: Level::Low,
         urgency: Level::Low,
         fields,
+        over: None,
     }
 }

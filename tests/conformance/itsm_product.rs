@@ -60,6 +60,7 @@ fn item(n: u8) -> NewWorkItem {
         impact: Level::High,
         urgency: Level::Low,
         fields: Default::default(),
+        over: None,
     }
 }
 
@@ -76,7 +77,7 @@ async fn standing(product: &dyn ItsmProduct, made: &WorkItemRef) -> Standing {
 
 async fn what_was_made_is_read_found_and_ours(subject: Box<dyn Subject>) {
     let (product, wanted) = (subject.product(), item(1));
-    let made = product.create(&wanted, WITHIN).await.unwrap();
+    let made = product.create(&wanted, WITHIN).await.unwrap().item;
     assert!(
         !made.number.is_empty() && made.url.contains(&made.id),
         "{made:?}"
@@ -94,7 +95,7 @@ async fn what_was_made_is_read_found_and_ours(subject: Box<dyn Subject>) {
 
 async fn what_was_never_made_is_neither_read_nor_found(subject: Box<dyn Subject>) {
     let product = subject.product();
-    let mut made = product.create(&item(1), WITHIN).await.unwrap();
+    let mut made = product.create(&item(1), WITHIN).await.unwrap().item;
     made.id = item(2).key.as_str().to_owned();
     assert_eq!(product.read(&made, WITHIN).await.unwrap(), None);
     let other = item(2).correlation;
@@ -123,7 +124,7 @@ async fn a_key_that_somebody_else_has_is_refused_and_left_alone(subject: Box<dyn
     };
     let failure = product.create(&foreign, WITHIN).await.unwrap_err();
     assert_eq!(failure.effect, Effect::Refused, "{failure}");
-    let read = product.read(&first, WITHIN).await.unwrap().unwrap();
+    let read = product.read(&first.item, WITHIN).await.unwrap().unwrap();
     assert!(read.is_ours(&item(1).correlation));
 }
 
@@ -135,7 +136,7 @@ async fn several_with_one_correlation_id_are_found_oldest_first(subject: Box<dyn
             correlation: item(1).correlation,
             ..item(n)
         };
-        made.push(product.create(&twin, WITHIN).await.unwrap().id);
+        made.push(product.create(&twin, WITHIN).await.unwrap().item.id);
     }
     let found = product
         .find(WorkItemType::Incident, &item(1).correlation, WITHIN)
@@ -169,7 +170,7 @@ async fn a_change_leaves_it_where_it_says(subject: Box<dyn Subject>) {
         ),
     ];
     for (n, (change, expected)) in (1..).zip(changes) {
-        let made = product.create(&item(n), WITHIN).await.unwrap();
+        let made = product.create(&item(n), WITHIN).await.unwrap().item;
         product.write(&made, &change, WITHIN).await.unwrap();
         assert_eq!(standing(product, &made).await, expected, "{change:?}");
     }
@@ -177,7 +178,7 @@ async fn a_change_leaves_it_where_it_says(subject: Box<dyn Subject>) {
 
 async fn a_change_of_what_is_not_there_is_refused_for_good(subject: Box<dyn Subject>) {
     let product = subject.product();
-    let mut made = product.create(&item(1), WITHIN).await.unwrap();
+    let mut made = product.create(&item(1), WITHIN).await.unwrap().item;
     made.id = item(2).key.as_str().to_owned();
     let failure = product.write(&made, &resolve(), WITHIN).await.unwrap_err();
     assert!(
@@ -224,7 +225,7 @@ async fn a_call_ends_in_its_time_and_its_outcome_is_not_known(subject: Box<dyn S
 
 async fn a_reply_that_is_lost_is_not_taken_for_a_refusal(subject: Box<dyn Subject>) {
     let product = subject.product();
-    let made = product.create(&item(1), WITHIN).await.unwrap();
+    let made = product.create(&item(1), WITHIN).await.unwrap().item;
     subject.loses_its_next_reply();
     let failure = product.create(&item(2), WITHIN).await.unwrap_err();
     assert_eq!(failure.effect, Effect::Unknown, "{failure}");

@@ -19,6 +19,7 @@ mod gate_and_pace;
 mod groups;
 mod killed_between_steps;
 mod limit_is_announced;
+mod over_before_made;
 mod product_misbehaves;
 mod reply_was_lost;
 mod rows;

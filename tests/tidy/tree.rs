@@ -106,7 +106,11 @@ impl Tree {
             let entry = entry.unwrap();
             let name = entry.file_name().to_string_lossy().into_owned();
             let kind = entry.file_type().unwrap();
-            if kind.is_dir() && !NOT_OURS.contains(&name.as_str()) {
+            // In a work tree beside the first, `.git` is a file.
+            if NOT_OURS.contains(&name.as_str()) {
+                continue;
+            }
+            if kind.is_dir() {
                 self.collect(&entry.path());
             } else if kind.is_file() {
                 self.keep(&entry.path());

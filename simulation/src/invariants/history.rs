@@ -56,6 +56,7 @@ fn wrong_step(before: &Slot, after: &Slot) -> Option<&'static str> {
             !matches!(after.phase, Phase::Vacant | Phase::Creating { .. })
         }
         Phase::Done { .. } => matches!(after.phase, Phase::Done { .. }),
+        Phase::Joined { .. } => before.phase == after.phase,
         Phase::Dead { .. } => matches!(after.phase, Phase::Dead { .. }),
     };
     (!may_follow).then_some("this phase must not follow")

@@ -150,7 +150,7 @@ impl ServiceNow {
         item: &NewWorkItem,
         refused: CallFailure,
         within: Duration,
-    ) -> Result<WorkItemRef, CallFailure> {
+    ) -> Result<WorkItemSeen, CallFailure> {
         const OPERATION: &str = "look whether the incident exists";
         match self
             .call(OPERATION, Request::Get(item.key.as_str()), within)
@@ -159,7 +159,7 @@ impl ServiceNow {
             Ok(Answered::Record(body)) => {
                 let seen = wire::one(&body, OPERATION, &self.connection)?;
                 if seen.is_ours(&item.correlation) {
-                    Ok(seen.item)
+                    Ok(seen)
                 } else if seen.item.id == item.key.as_str() {
                     Err(refused)
                 } else {
@@ -183,7 +183,7 @@ impl ItsmProduct for ServiceNow {
         &self,
         item: &NewWorkItem,
         within: Duration,
-    ) -> Result<WorkItemRef, CallFailure> {
+    ) -> Result<WorkItemSeen, CallFailure> {
         const OPERATION: &str = "create incident";
         let ends_at = self.clock.monotonic().saturating_add(within);
         match self
@@ -193,7 +193,7 @@ impl ItsmProduct for ServiceNow {
             Ok(Answered::Record(body)) => {
                 let seen = wire::one(&body, OPERATION, &self.connection)?;
                 if seen.is_ours(&item.correlation) {
-                    Ok(seen.item)
+                    Ok(seen)
                 } else {
                     Err(wire::foreign(OPERATION))
                 }

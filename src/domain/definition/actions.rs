@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::problem::{Problem, Problems};
+use super::storm;
 use super::ticket_configuration::{self, TicketConfiguration};
 use super::written::ActionDefinition;
 use crate::domain::connection::Action;
@@ -97,22 +98,29 @@ fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> 
     for (field, value) in said.iter().flat_map(|said| &said.fields) {
         fields.insert(field.clone(), value.clone());
     }
+    let grouping = said
+        .map(|said| said.grouping)
+        .or(definition.grouping)
+        .unwrap_or_default();
+    let on_repeat = said
+        .map(|said| said.on_repeat)
+        .or(definition.on_repeat)
+        .unwrap_or_default();
+    let storm = definition
+        .storm
+        .and_then(|written| storm::check(path, &written, (grouping, on_repeat), problems));
     Action {
         work_item_type: said
             .map(|said| said.work_item_type)
             .or(definition.work_item_type)
             .unwrap_or_default(),
-        grouping: said
-            .map(|said| said.grouping)
-            .or(definition.grouping)
-            .unwrap_or_default(),
+        grouping,
         groups_log_alerts_only: said.is_some(),
-        on_repeat: said
-            .map(|said| said.on_repeat)
-            .or(definition.on_repeat)
-            .unwrap_or_default(),
+        on_repeat,
         reopen_within: definition.reopen_within.as_deref().and_then(span),
         on_resolve: definition.on_resolve,
+        already_over: definition.already_over,
+        storm,
         mode: definition.mode,
         close_code: definition.close_code,
         severity: definition.severity,
@@ -199,7 +207,7 @@ fn check_agreement(
 }
 
 /// `30m`, `12h`, `7d`: at least a minute, at most 90 days.
-fn span(text: &str) -> Option<Duration> {
+pub(super) fn span(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "m" => 60,

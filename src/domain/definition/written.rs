@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::domain::alert::Severity;
 use crate::domain::connection::{
-    ClientAuthentication, Grant, Grouping, ImpactAndUrgency, Mode, OnRepeat, OnResolve,
-    PartnerType, RecordType,
+    AlreadyOver, ClientAuthentication, Grant, Grouping, ImpactAndUrgency, Mode, OnRepeat,
+    OnResolve, PartnerType, RecordType,
 };
 use crate::domain::secret::Secret;
 use crate::domain::work_item::WorkItemType;
@@ -92,6 +92,13 @@ pub(super) struct ActionDefinition {
     /// What becomes of the work item when the alert resolves (of a group: when its last alert does).
     #[serde(default)]
     pub(super) on_resolve: OnResolve,
+    /// What becomes of an alert that is over before its work item could be made.
+    #[serde(default)]
+    pub(super) already_over: AlreadyOver,
+    /// More alerts of one rule than this share one work item, which lists them (grouping `alert`; absent: never). The
+    /// alerts of such an action are not made at once but within the minute: they are counted first.
+    #[serde(default)]
+    pub(super) storm: Option<StormDefinition>,
     /// `shadow`: everything but the call to the product, logged.
     #[serde(default)]
     pub(super) mode: Mode,
@@ -114,6 +121,19 @@ pub(super) struct ActionDefinition {
         schemars(with = "Option<super::ticket_configuration::Written>")
     )]
     pub(super) ticket_configuration: Option<serde_json::Value>,
+}
+
+/// When many alerts of a rule share one work item.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct StormDefinition {
+    /// How many alerts of one rule are still made one by one, 2 to 500 (default 50).
+    #[serde(default)]
+    pub(super) threshold: Option<i64>,
+    /// Within which time, `1m` to `1h` (default `1m`).
+    #[serde(default)]
+    pub(super) within: Option<String>,
 }
 
 /// A secret in a definition. Its parser repeats nothing of a value of the wrong kind.

@@ -1,6 +1,6 @@
 //! The answers to a create and to the search that goes before a second one.
 
-use super::event::begin;
+use super::event::{begin, claim};
 use super::{Effect, Event, Phase, Rest, Rules, SEND_WITHIN, Slot, Write, bury, is_given_up};
 use crate::domain::failure::{self, CallFailure};
 use crate::domain::timestamp::Timestamp;
@@ -24,6 +24,34 @@ pub(super) fn on_created(
     }
 }
 
+/// It was made resolved, or a person was faster than we: nothing is left to write if its alert is over.
+pub(super) fn on_created_over(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    item: WorkItemRef,
+) -> (Slot, Effect) {
+    let is_ours_to_finish = matches!(slot.phase, Phase::Vacant | Phase::Creating { .. });
+    let Some(early) = slot
+        .ended_early(&event.episode)
+        .filter(|_| is_ours_to_finish)
+    else {
+        return on_created(slot, now, rules, event, Ok(item));
+    };
+    let mut next = slot.clone();
+    next.succeed();
+    next.apply(&event.id);
+    next.apply(&early.event);
+    next.take_in(&event.also);
+    next.phase = if next.firing.is_empty() {
+        Phase::Done { item, at: now }
+    } else {
+        Phase::Open { item }
+    };
+    (next, Effect::Rest(Rest::Created))
+}
+
 /// The item exists and is the one that counts.
 fn adopt(
     slot: &Slot,
@@ -36,10 +64,16 @@ fn adopt(
     next.succeed();
     next.apply(&event.id);
     next.fire(&event.episode);
+    next.take_in(&event.also);
     next.phase = Phase::Open { item: item.clone() };
-    let Some(early) = slot.early_of(&event.episode).cloned() else {
+    let Some(early) = slot.ended_early(&event.episode).cloned() else {
         return (next, Effect::Rest(Rest::Created));
     };
+    if !next.is_held_by_only(&event.episode, &[]) {
+        next.apply(&early.event);
+        next.end(&event.episode);
+        return (next, Effect::Rest(Rest::Created));
+    }
     if !rules.changes_on_resolve {
         next.apply(&early.event);
         next.end(&event.episode);
@@ -54,6 +88,7 @@ fn adopt(
         Write::Resolve,
         &early.event,
         &early.episode,
+        &[],
     )
 }
 
@@ -70,6 +105,7 @@ fn count_extra(slot: &Slot, event: &Event, item: WorkItemRef) -> (Slot, Effect) 
     next.apply(&event.id);
     if let Phase::Open { .. } = &next.phase {
         next.fire(&event.episode);
+        next.take_in(&event.also);
     }
     (next, Effect::Rest(Rest::Created))
 }
@@ -86,6 +122,15 @@ fn on_failure(
     };
     match failure.effect {
         failure::Effect::NotSent | failure::Effect::Refused => {
+            // It may be that it began resolved, which some instances refuse. The refusal proves that nothing was made.
+            if failure.is_permanent()
+                && slot.ended_early(&event.episode).is_some()
+                && !slot.begins_open
+            {
+                let mut next = slot.clone();
+                next.begins_open = true;
+                return claim(&next, now, rules);
+            }
             if is_given_up(slot, event, &failure, now) {
                 return bury(slot.clone(), event, failure);
             }

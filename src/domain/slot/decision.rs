@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{CLOCK_SKEW, UNKNOWN_MARGIN, Write};
 use crate::domain::alert::Condition;
 use crate::domain::failure::CallFailure;
-use crate::domain::identity::{EpisodeId, EventId};
+use crate::domain::identity::{EpisodeId, EventId, SlotId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Standing, Uniqueness, WorkItemRef, WorkItemSeen};
 
@@ -22,6 +24,17 @@ pub struct Event {
     pub at: Option<Timestamp>,
     /// When we were told.
     pub received_at: Timestamp,
+    /// Events of the same kind that are settled with it by the same calls: the rest of a storm. Empty as a rule.
+    pub also: Vec<Companion>,
+}
+
+/// An event that is settled together with another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Companion {
+    /// Its key.
+    pub event: EventId,
+    /// The firing that it belongs to.
+    pub episode: EpisodeId,
 }
 
 /// What the decision depends on beside the state.
@@ -37,6 +50,8 @@ pub struct Rules {
     pub changes_on_resolve: bool,
     /// True if a further alert of the group is noted on its item.
     pub notes_repeats: bool,
+    /// True if an alert that is over before its item was made gets none.
+    pub leaves_out_what_is_over: bool,
     /// How long after it was done an item is reopened rather than followed by another.
     pub reopen_within: Option<Duration>,
     /// Any number, evenly spread: for the backoff.
@@ -71,6 +86,8 @@ pub enum Input<'a> {
     Event(&'a Event),
     /// The answer to [`Effect::Create`].
     Created(&'a Event, Result<WorkItemRef, CallFailure>),
+    /// The other answer to [`Effect::Create`]: it was made, and is resolved already, as its alert is over.
+    CreatedOver(&'a Event, WorkItemRef),
     /// The answer to [`Effect::Find`]: items with our correlation id, oldest first.
     Found(&'a Event, Result<Vec<WorkItemSeen>, CallFailure>),
     /// The answer to [`Effect::Read`].
@@ -130,6 +147,8 @@ pub enum Rest {
     Known,
     /// It goes on at this moment.
     Later(Timestamp),
+    /// It is part of a storm: it is settled in that slot.
+    Joined(SlotId),
     /// It goes on when its other half comes: a Resolved without a Fired.
     Remembered,
     /// It is given up, for this reason.

@@ -1,8 +1,8 @@
 //! An event asks to be settled: claim, wait, take over, write, or answer what is known.
 
 use super::{
-    AGE_MAX, APPLIED_MAX, AUDIT_AFTER, EarlyResolve, Effect, Event, Phase, Rest, Rules, Slot,
-    TRIES_MAX, Write, bury,
+    AGE_MAX, APPLIED_MAX, AUDIT_AFTER, Companion, EarlyResolve, Effect, Event, Phase, Rest, Rules,
+    Slot, TRIES_MAX, Write, bury,
 };
 use crate::domain::alert::Condition;
 use crate::domain::failure::{self, CallFailure, Kind};
@@ -35,8 +35,13 @@ pub(super) fn on_event(
             write,
             event: of,
             episode,
+            also,
             ..
-        } => begin(slot, now, rules, *write, &of.clone(), &episode.clone()),
+        } => {
+            let also = if *of == event.id { &event.also } else { also };
+            begin(slot, now, rules, *write, of, episode, also)
+        }
+        Phase::Joined { storm } => rest(slot, Rest::Joined(storm.clone())),
         _ => match event.condition {
             Condition::Fired => on_fired(slot, now, rules, event),
             Condition::Resolved => on_resolved(slot, now, rules, event),
@@ -46,25 +51,24 @@ pub(super) fn on_event(
 
 fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot, Effect) {
     match &slot.phase {
+        Phase::Vacant
+            if rules.leaves_out_what_is_over && slot.ended_early(&event.episode).is_some() =>
+        {
+            came_and_went(slot, event)
+        }
         Phase::Vacant => wait_or(slot, now, |slot| claim(slot, now, rules)),
         Phase::Creating { until, .. } if now < *until => rest(slot, Rest::Later(*until)),
         Phase::Creating { attempt, .. } => take_over(slot, *attempt, now, rules, event),
         Phase::Open { .. } if slot.firing.contains(&event.episode) => {
             counted(slot, event, Rest::Known)
         }
-        Phase::Open { .. } | Phase::Done { .. } if slot.early_of(&event.episode).is_some() => {
-            // It came and went while the group had its item: there is nothing to tell any more.
-            let ended = slot
-                .early_of(&event.episode)
-                .map(|early| early.event.clone());
-            let (mut next, effect) = counted(slot, event, Rest::Ignored);
-            next.end(&event.episode);
-            ended.iter().for_each(|ended| next.apply(ended));
-            (next, effect)
+        Phase::Open { .. } | Phase::Done { .. } if slot.ended_early(&event.episode).is_some() => {
+            // While the group had its item: there is nothing to tell any more.
+            came_and_went(slot, event)
         }
         Phase::Open { .. } if !rules.notes_repeats => counted(slot, event, Rest::Ignored),
         Phase::Open { .. } => wait_or(slot, now, |slot| {
-            begin(slot, now, rules, Write::Repeat, &event.id, &event.episode)
+            begin_for(slot, now, rules, Write::Repeat, event)
         }),
         // The search of an audit goes by the generation: it must be over before the next one begins.
         Phase::Done { .. } | Phase::Dead { .. } if slot.owes_an_audit() => {
@@ -79,12 +83,11 @@ fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot,
                 .reopen_within
                 .is_some_and(|within| now.since(*at) <= within);
             let write = if soon { Write::Reopen } else { Write::Repeat };
-            wait_or(slot, now, |slot| {
-                begin(slot, now, rules, write, &event.id, &event.episode)
-            })
+            wait_or(slot, now, |slot| begin_for(slot, now, rules, write, event))
         }
         Phase::Dead { .. } => wait_or(slot, now, |slot| claim(&next_generation(slot), now, rules)),
         Phase::Writing { until, .. } => rest(slot, Rest::Later(*until)),
+        Phase::Joined { storm } => rest(slot, Rest::Joined(storm.clone())),
     }
 }
 
@@ -93,15 +96,17 @@ fn on_resolved(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Sl
     let has_fired = slot.applied.contains(&fired) || slot.firing.contains(&event.episode);
     match &slot.phase {
         _ if !has_fired => remember(slot, event),
-        Phase::Open { .. } if !slot.is_held_by_only(&event.episode) => {
+        Phase::Open { .. } if !slot.is_held_by_only(&event.episode, &event.also) => {
             let (mut next, effect) = counted(slot, event, Rest::Ignored);
             next.end(&event.episode);
+            next.let_go(&event.also);
             (next, effect)
         }
         Phase::Open { item } if !rules.changes_on_resolve => {
             let mut next = slot.clone();
             next.apply(&event.id);
             next.end(&event.episode);
+            next.let_go(&event.also);
             next.phase = Phase::Done {
                 item: item.clone(),
                 at: now,
@@ -109,14 +114,26 @@ fn on_resolved(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Sl
             (next, Effect::Rest(Rest::Ignored))
         }
         Phase::Open { .. } => wait_or(slot, now, |slot| {
-            begin(slot, now, rules, Write::Resolve, &event.id, &event.episode)
+            begin_for(slot, now, rules, Write::Resolve, event)
         }),
         _ => {
             let (mut next, effect) = counted(slot, event, Rest::Known);
             next.end(&event.episode);
+            next.let_go(&event.also);
             (next, effect)
         }
     }
+}
+
+/// Its Resolved is here already, and it needs no item of its own any more.
+fn came_and_went(slot: &Slot, event: &Event) -> (Slot, Effect) {
+    let ended = slot
+        .ended_early(&event.episode)
+        .map(|early| early.event.clone());
+    let (mut next, effect) = counted(slot, event, Rest::Ignored);
+    next.end(&event.episode);
+    ended.iter().for_each(|ended| next.apply(ended));
+    (next, effect)
 }
 
 /// The event is in the state, and nothing is done for it.
@@ -213,6 +230,17 @@ fn remember(slot: &Slot, event: &Event) -> (Slot, Effect) {
     (next, Effect::Rest(Rest::Remembered))
 }
 
+fn begin_for(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    write: Write,
+    event: &Event,
+) -> (Slot, Effect) {
+    let Event { id, episode, .. } = event;
+    begin(slot, now, rules, write, id, episode, &event.also)
+}
+
 /// Claims the item for a write, which begins with a read.
 pub(super) fn begin(
     slot: &Slot,
@@ -221,6 +249,7 @@ pub(super) fn begin(
     write: Write,
     event: &EventId,
     episode: &EpisodeId,
+    also: &[Companion],
 ) -> (Slot, Effect) {
     let Some(item) = slot.item().cloned() else {
         return rest(slot, Rest::Known);
@@ -236,6 +265,7 @@ pub(super) fn begin(
         write,
         event: event.clone(),
         episode: episode.clone(),
+        also: also.to_vec(),
         until: now.plus(rules.writing_for()),
         done_at,
     };
@@ -251,13 +281,16 @@ fn owed(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
                 write,
                 event,
                 episode,
+                also,
                 ..
             } => {
-                return begin(slot, now, rules, *write, &event.clone(), &episode.clone());
+                return begin(slot, now, rules, *write, event, episode, also);
             }
-            Phase::Open { .. } if slot.is_held_by_only(&episode) && rules.changes_on_resolve => {
+            Phase::Open { .. }
+                if slot.is_held_by_only(&episode, &[]) && rules.changes_on_resolve =>
+            {
                 return wait_or(slot, now, |slot| {
-                    begin(slot, now, rules, Write::Resolve, &event, &episode)
+                    begin(slot, now, rules, Write::Resolve, &event, &episode, &[])
                 });
             }
             _ => {

@@ -18,6 +18,7 @@ fn event(firing: u8, condition: Condition) -> Event {
         condition,
         at: None,
         received_at: at(0),
+        also: Vec::new(),
     }
 }
 
@@ -32,6 +33,7 @@ fn rules(reopen: bool) -> Rules {
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
         notes_repeats: true,
+        leaves_out_what_is_over: false,
         reopen_within: reopen.then(|| Duration::from_secs(3600)),
         dice: 0,
     }

@@ -19,6 +19,7 @@ fn event(condition: Condition) -> Event {
         condition,
         at: None,
         received_at: at(0),
+        also: Vec::new(),
     }
 }
 
@@ -33,6 +34,7 @@ fn rules(uniqueness: Uniqueness) -> Rules {
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
         notes_repeats: true,
+        leaves_out_what_is_over: false,
         reopen_within: None,
         dice: 500,
     }

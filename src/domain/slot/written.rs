@@ -83,6 +83,7 @@ fn done(slot: &Slot, now: Timestamp) -> (Slot, Effect) {
         write,
         event,
         episode,
+        also,
         ..
     } = &slot.phase
     else {
@@ -94,6 +95,7 @@ fn done(slot: &Slot, now: Timestamp) -> (Slot, Effect) {
     match write {
         Write::Resolve => {
             next.end(episode);
+            next.let_go(also);
             next.phase = Phase::Done {
                 item: item.clone(),
                 at: now,
@@ -102,6 +104,7 @@ fn done(slot: &Slot, now: Timestamp) -> (Slot, Effect) {
         }
         Write::Repeat | Write::Reopen => {
             next.fire(episode);
+            next.take_in(also);
             next.phase = Phase::Open { item: item.clone() };
             (next, Effect::Rest(Rest::Updated))
         }

@@ -1,5 +1,7 @@
 //! One pass over some of the pending markers of a connection.
 
+mod ends;
+
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use crate::domain::slot::Rest;
 use crate::domain::timestamp::Timestamp;
 use crate::flows::create_work_item::event_of;
 use crate::flows::gatekeeper::Gatekeeper;
-use crate::flows::settle::{self, Case, SeenHead};
+use crate::flows::settle::{self, Case};
 use crate::flows::{Budget, Core};
 use crate::inbound::common_alert_schema;
 use crate::inbound::webhook::Delivery;
@@ -191,10 +193,11 @@ impl<'a> Pass<'a> {
             alert: &alert,
             event,
         };
+        let seen = self.remember_its_end(&case).await?;
         let settled = settle::settle(
             self.core,
             &case,
-            SeenHead::NotRead,
+            seen,
             self.budget,
             self.call_max,
             Some(&self.gatekeeper),

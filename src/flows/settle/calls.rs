@@ -9,7 +9,7 @@ use crate::domain::failure::CallFailure;
 use crate::domain::identity::{CorrelationId, ItemId};
 use crate::domain::slot::{Effect, Event, Input, Look, Phase, Slot, Write};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::work_item::{Change, Standing, WorkItemRef};
+use crate::domain::work_item::{Change, Standing, Uniqueness, WorkItemRef, WorkItemSeen};
 use crate::flows::gatekeeper::Leave;
 use crate::ports::ItsmProduct;
 use crate::stores::objects::StoreFailure;
@@ -65,11 +65,14 @@ impl<'a> Run<'a> {
         let item_id = ItemId::new(&self.target.slot, slot.generation);
         let input = match effect {
             Effect::Create => {
-                let (alert, action) = (self.case.alert, &self.case.action);
-                let row = self.target.row.as_ref();
-                let new = alert_to_work_item::new_work_item(alert, action, &item_id, row);
-                let created = product.create(&new, within).await;
-                Input::Created(event, self.told_to_the_gate(created).await)
+                let created = self.create(slot, &item_id, &*product, within).await;
+                match self.told_to_the_gate(created).await {
+                    Ok(made) if made.standing == Standing::Open => {
+                        Input::Created(event, Ok(made.item))
+                    }
+                    Ok(made) => Input::CreatedOver(event, made.item),
+                    Err(failure) => Input::Created(event, Err(failure)),
+                }
             }
             Effect::Find | Effect::Audit => {
                 let found = product
@@ -152,6 +155,34 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Makes the item; one whose alert is over already is made resolved.
+    async fn create(
+        &self,
+        slot: &Slot,
+        id: &ItemId,
+        product: &dyn ItsmProduct,
+        within: Duration,
+    ) -> Result<WorkItemSeen, CallFailure> {
+        let Case { alert, action, .. } = self.case;
+        let row = self.target.row.as_ref();
+        let mut new = alert_to_work_item::new_work_item(alert, action, id, row);
+        new.over = self.over_already(slot);
+        product.create(&new, within).await
+    }
+
+    /// How the item is resolved from the start, if its Resolved is there before it and nothing else holds it open. Only
+    /// where the product keeps our key unique: one that was made twice must be open, for the audit to tell it from one
+    /// that a person has dealt with.
+    fn over_already(&self, slot: &Slot) -> Option<Change> {
+        let event = &self.case.event;
+        let early = slot.ended_early(&event.episode)?;
+        let is_alone = event.also.is_empty() && slot.firing.is_empty();
+        let is_unique = self.rules.uniqueness == Uniqueness::Enforced;
+        let may_begin_resolved = is_alone && is_unique && !slot.begins_open;
+        let change = alert_to_work_item::on_resolve(&self.case.action, early.at)?;
+        (may_begin_resolved && !matches!(change, Change::Comment { .. })).then_some(change)
+    }
+
     async fn write(
         &self,
         slot: &Slot,
@@ -172,10 +203,7 @@ impl<'a> Run<'a> {
             Write::Repeat => Some(Change::Comment { note: note() }),
             Write::Reopen => Some(Change::Reopen { note: note() }),
             Write::Resolve => {
-                let early = slot
-                    .early
-                    .iter()
-                    .find(|early| early.episode == self.case.event.episode);
+                let early = slot.ended_early(&self.case.event.episode);
                 let ended = early.and_then(|early| early.at).or(alert.resolved_at);
                 alert_to_work_item::on_resolve(action, ended)
             }

@@ -169,6 +169,7 @@ fn item() -> NewWorkItem {
         impact: Level::High,
         urgency: Level::Low,
         fields: Default::default(),
+        over: None,
     }
 }
 
@@ -185,7 +186,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 async fn create(
     answers: Vec<Result<http::Response<Bytes>, TransportFailure>>,
-) -> Result<WorkItemRef, CallFailure> {
+) -> Result<WorkItemSeen, CallFailure> {
     let (client, script) = client(answers);
     let created = client.create(&item(), WITHIN).await;
     assert!(
@@ -202,9 +203,9 @@ async fn create(
 #[tokio::test]
 async fn a_record_that_echoes_our_correlation_id_is_success() {
     let made = create(vec![Ok(json(201, &record("1")))]).await.unwrap();
-    assert_eq!(made.number, "INC0010001");
+    assert_eq!(made.item.number, "INC0010001");
     assert_eq!(
-        made.url,
+        made.item.url,
         format!(
             "https://contoso.service-now.com/incident.do?sys_id={}",
             item().key.as_str()
@@ -336,7 +337,7 @@ async fn a_refused_duplicate_is_adopted_if_it_is_ours() {
     let adopted = create(vec![Ok(refused()), Ok(json(200, &record("2")))])
         .await
         .unwrap();
-    assert_eq!(adopted.id, item().key.as_str());
+    assert_eq!(adopted.item.id, item().key.as_str());
     let missing = create(vec![Ok(refused()), Ok(json(404, "{}"))])
         .await
         .unwrap_err();

@@ -51,11 +51,18 @@ pub(super) fn new_incident(item: &NewWorkItem) -> Vec<u8> {
     fields
         .entry("urgency")
         .or_insert_with(|| item.urgency.as_number().to_string());
+    if let Some(change) = &item.over {
+        fields.extend(changes(change));
+    }
     serde_json::to_vec(&fields).unwrap_or_default()
 }
 
 /// The body of an update. Only what changes is sent, so that what people wrote stays.
 pub(super) fn changed(change: &Change) -> Vec<u8> {
+    serde_json::to_vec(&changes(change)).unwrap_or_default()
+}
+
+fn changes(change: &Change) -> BTreeMap<&'static str, String> {
     let solved = |state: &str, code: Option<&str>, default: &str, note: &str| {
         BTreeMap::from([
             ("state", state.to_owned()),
@@ -63,7 +70,7 @@ pub(super) fn changed(change: &Change) -> Vec<u8> {
             ("close_notes", text::cut(note, CLOSE_NOTES_CHARS_MAX)),
         ])
     };
-    let fields = match change {
+    match change {
         Change::Comment { note } => BTreeMap::from([("work_notes", note.clone())]),
         Change::Reopen { note } => BTreeMap::from([
             ("state", STATE_IN_PROGRESS.to_owned()),
@@ -78,8 +85,7 @@ pub(super) fn changed(change: &Change) -> Vec<u8> {
             CLOSE_CODE_DUPLICATE,
             &format!("Duplicate of {of}."),
         ),
-    };
-    serde_json::to_vec(&fields).unwrap_or_default()
+    }
 }
 
 /// The operation's name in errors and logs.
