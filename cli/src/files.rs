@@ -8,20 +8,31 @@ use crate::failure::Failure;
 /// Longest file that is read: as long as what the webhook takes.
 const BYTES_MAX: u64 = 1024 * 1024;
 
-/// Reads a file of the person, or standard input for `-`.
+/// Reads an alert or a definition, or standard input for `-`.
+pub(crate) fn read_named(path: &Path) -> Result<Vec<u8>, Failure> {
+    let hint = "an alert is at most 256 KB and a definition 25 KB; this is another file";
+    read_up_to(path, BYTES_MAX, hint)
+}
+
+/// Reads what a person exported from Azure, or standard input for `-`.
+pub(crate) fn read_export(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failure> {
+    let hint = "Azure takes no template over 4 MB; export the action groups alone, by `az monitor action-group list`";
+    read_up_to(path, bytes_max, hint)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the command's files have their owner here"
 )]
-pub(crate) fn read_named(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read_up_to(path: &Path, bytes_max: u64, too_long: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin()
             .lock()
-            .take(BYTES_MAX + 1)
+            .take(bytes_max + 1)
             .read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
+        std::fs::File::open(path).and_then(|file| file.take(bytes_max + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| {
         Failure::wrong_usage(
@@ -29,10 +40,14 @@ pub(crate) fn read_named(path: &Path) -> Result<Vec<u8>, Failure> {
             "name a file, or `-` for standard input",
         )
     })?;
-    if bytes.len() as u64 > BYTES_MAX {
+    if bytes.len() as u64 > bytes_max {
         return Err(Failure::wrong_usage(
-            format!("`{}` is longer than 1 MiB", path.display()),
-            "an alert is at most 256 KB and a definition 25 KB; this is another file",
+            format!(
+                "`{}` is longer than {} MiB",
+                path.display(),
+                bytes_max / (1024 * 1024)
+            ),
+            too_long,
         ));
     }
     Ok(bytes)

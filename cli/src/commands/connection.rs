@@ -1,6 +1,7 @@
 //! `itsmc connection …`: set up, look at and test connections.
 
 mod add;
+mod import;
 mod list;
 mod remove;
 mod schema;
@@ -27,6 +28,7 @@ pub(crate) enum Connection {
     Show(show::Show),
     Test(test::Test),
     Remove(remove::Remove),
+    Import(import::Import),
     Schema(schema::Schema),
 }
 
@@ -39,6 +41,7 @@ impl Connection {
             Self::Show(show) => show.run(data, output).await,
             Self::Test(test) => test.run(data, output).await,
             Self::Remove(remove) => remove.run(data, output).await,
+            Self::Import(import) => import.run(data, output).await,
             Self::Schema(schema) => schema.run(output),
         }
     }

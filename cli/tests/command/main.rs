@@ -9,6 +9,8 @@ mod alert;
 mod bed;
 mod connection;
 mod connection_add;
+mod connection_import;
+mod connection_import_mistakes;
 mod dead;
 mod instance;
 mod schema;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use itsm_connector::adapters::clock::SystemClock;
-use itsm_connector::domain::connection::{Action, Connection, Grant, Grouping};
+use itsm_connector::domain::connection::{Action, Connection, Grant, Grouping, Mode};
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::token::TokenSet;
@@ -157,12 +157,19 @@ fn token_words(connection: &Connection, tokens: Option<&TokenSet>, now: Timestam
 fn action_words(action: &Action) -> String {
     // The words of the definition, as serde writes them.
     let word = |value: Value| value.as_str().unwrap_or_default().to_owned();
-    let without_rows = match action.grouping {
+    let others = match action.grouping {
         Grouping::Row => " (per alert where it brings no rows, as Log Alerts V2 do not)",
+        Grouping::Rule | Grouping::ConfigurationItem if action.groups_log_alerts_only => {
+            " for log alerts (all others: per alert)"
+        }
         Grouping::Alert | Grouping::Rule | Grouping::ConfigurationItem => "",
     };
+    let shadow = match action.mode {
+        Mode::Live => "",
+        Mode::Shadow => "; only watches (shadow)",
+    };
     format!(
-        "{}, one per {}{without_rows}, on resolve: {}",
+        "{}, one per {}{others}, on resolve: {}{shadow}",
         action.work_item_type.as_str(),
         word(json!(action.grouping)),
         word(json!(action.on_resolve)),
