@@ -117,7 +117,8 @@ pub async fn receive(
     let budget = Budget::new(&*core.clock, ANSWER_WITHIN);
 
     // Whom is it for? Asked of memory, and of the vault only when cold. If it cannot be asked, the drain finds out.
-    let connection = match core.connections.look_up(delivery.connection()).await {
+    let (name, action) = (delivery.connection(), delivery.action());
+    let connection = match core.connections.look_up_action(name, action).await {
         Lookup::Absent => return Err(NotKept::NoSuchConnection),
         Lookup::Found(connection) if !connection.actions.contains_key(delivery.action()) => {
             return Err(NotKept::NoSuchConnection);

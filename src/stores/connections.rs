@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::connection::Connection;
 use crate::domain::definition;
 use crate::domain::failure::{CallFailure, Effect, Kind};
-use crate::domain::name::ConnectionName;
+use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::network::AllowedHosts;
 use crate::domain::secret::Secret;
 use crate::ports::{Clock, Vault};
@@ -121,6 +121,40 @@ impl Connections {
         }
     }
 
+    /// The same for one of its actions. The definition in memory may be older than the action: before it is believed that
+    /// there is no such action, the vault is asked, at most every [`ABSENT_FOR`].
+    pub async fn look_up_action(&self, name: &ConnectionName, action: &ActionName) -> Lookup {
+        let found = self.look_up(name).await;
+        if !lacks(&found, action) {
+            return found;
+        }
+        let place = self.place(name);
+        let _asking = place.asking.lock().await;
+        if self.was_read_within(&place, ABSENT_FOR) {
+            return self.fresh(&place).unwrap_or(found);
+        }
+        let found = self.ask(name, &place).await;
+        if lacks(&found, action) && !self.was_read_within(&place, ABSENT_FOR) {
+            return Lookup::NotAsked(CallFailure::new(
+                "the vault",
+                "read connection",
+                Effect::NotSent,
+                Kind::Unavailable,
+                format!(
+                    "the definition in memory has no action `{action}`, and the vault does not answer"
+                ),
+            ));
+        }
+        found
+    }
+
+    fn was_read_within(&self, place: &Place, span: Duration) -> bool {
+        let now = self.clock.monotonic();
+        let cached = locked(&place.cached);
+        let read_at = cached.as_ref().map(|cached| cached.read_at);
+        read_at.is_some_and(|read_at| now.saturating_sub(read_at) < span)
+    }
+
     fn place(&self, name: &ConnectionName) -> Arc<Place> {
         let mut places = locked(&self.places);
         if places.len() >= NAMES_MAX && !places.contains_key(name) {
@@ -215,6 +249,11 @@ impl Connections {
             _ => Lookup::NotAsked(failure),
         }
     }
+}
+
+/// True if the connection is there and the action is not.
+fn lacks(lookup: &Lookup, action: &ActionName) -> bool {
+    matches!(lookup, Lookup::Found(connection) if !connection.actions.contains_key(action))
 }
 
 fn read(name: &ConnectionName, text: &Secret, allowed: &AllowedHosts) -> Lookup {

@@ -13,6 +13,13 @@ fn no_vault(step: &Step) -> Fate {
     }
 }
 
+fn no_product(step: &Step) -> Fate {
+    match step.service {
+        Service::Product => Fate::FailsBefore,
+        _ => Fate::Works,
+    }
+}
+
 #[tokio::test]
 async fn an_alert_for_a_connection_that_does_not_exist_is_refused_and_not_kept() {
     let bed = TestBed::usual().await;
@@ -150,5 +157,53 @@ async fn a_definition_that_is_changed_is_noticed_within_ten_minutes() {
             .field("category"),
         "network"
     );
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn an_action_that_is_new_is_found_although_the_definition_was_read_before() {
+    let bed = TestBed::usual().await;
+    bed.deliver(Alert::captured("metric_fired").number(1)).await;
+    bed.defines(|definition| definition["actions"]["on-call"] = serde_json::json!({}))
+        .await;
+    bed.pass(Duration::from_secs(31));
+    let second = Alert::captured("metric_fired").number(2);
+    bed.fates().decide(no_vault);
+    let delivered = bed.deliver_to("contoso/on-call", &second).await;
+    assert_eq!(
+        (delivered.status, delivered.outcome.as_str()),
+        (202, "pending"),
+        "nobody could say that there is none"
+    );
+    bed.drain().await;
+    assert_eq!(bed.dead_letters().await.len(), 0);
+    bed.fates().all_well();
+    let third = Alert::captured("metric_fired").number(3);
+    let delivered = bed.deliver_to("contoso/on-call", third).await;
+    assert_eq!(delivered.outcome, "created");
+    bed.settle().await;
+    bed.servicenow().created(3);
+    bed.end().await;
+}
+
+#[tokio::test]
+async fn the_drain_of_a_process_with_an_older_definition_gives_nothing_up() {
+    let bed = TestBed::usual().await;
+    let other = bed.another_core();
+    bed.deliver(Alert::captured("metric_fired").number(1)).await;
+    bed.drains_with(&other).await;
+    bed.defines(|definition| definition["actions"]["on-call"] = serde_json::json!({}))
+        .await;
+    bed.pass(Duration::from_secs(31));
+    bed.fates().decide(no_product);
+    let second = Alert::captured("metric_fired").number(2);
+    let delivered = bed.deliver_to("contoso/on-call", second).await;
+    assert_eq!(delivered.outcome, "pending");
+    bed.fates().all_well();
+    bed.pass(Duration::from_secs(60));
+    bed.drains_with(&other).await;
+    assert_eq!(bed.dead_letters().await.len(), 0);
+    bed.settle().await;
+    bed.servicenow().created(2);
     bed.end().await;
 }

@@ -19,6 +19,7 @@ use crate::flows::settle::{self, Case};
 use crate::flows::{Budget, Core};
 use crate::inbound::common_alert_schema;
 use crate::inbound::webhook::Delivery;
+use crate::stores::connections::Lookup;
 use crate::stores::objects::StoreFailure;
 use crate::stores::pending::Marker;
 
@@ -162,7 +163,20 @@ impl<'a> Pass<'a> {
             return self.sweep_orphan(marker, received_at).await;
         };
         let delivery = Delivery::from_journal(name.clone(), entry.action, entry.body);
-        let Some(action) = self.connection.actions.get(delivery.action()).cloned() else {
+        // Whoever took the alert may have read a newer definition than this process has.
+        let connection = match self.connection.actions.contains_key(delivery.action()) {
+            true => Arc::clone(self.connection),
+            false => {
+                let connections = &self.core.connections;
+                match connections.look_up_action(name, delivery.action()).await {
+                    Lookup::Found(connection) => connection,
+                    Lookup::Absent | Lookup::Unusable(_) | Lookup::NotAsked(_) => {
+                        return Ok(Some(Rest::Later(self.core.clock.now())));
+                    }
+                }
+            }
+        };
+        let Some(action) = connection.actions.get(delivery.action()).cloned() else {
             return self.give_up(marker, &delivery, received_at).await;
         };
         let alert = match common_alert_schema::parse(&delivery) {
@@ -187,7 +201,7 @@ impl<'a> Pass<'a> {
         let mut event = event_of(self.core, &delivery, &alert);
         event.received_at = received_at;
         let case = Case {
-            connection: Arc::clone(self.connection),
+            connection,
             action_name: delivery.action().clone(),
             action,
             alert: &alert,
