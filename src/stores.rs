@@ -19,5 +19,6 @@ pub mod quarantine;
 pub mod slots;
 pub mod standstill;
 mod stored;
+pub mod storms;
 #[cfg(test)]
 mod test_clock;

@@ -1,5 +1,7 @@
 //! What a person reads of an alert: title, description, impact and urgency. Pure; one table of tests shows it whole.
 
+pub mod storm;
+
 use std::fmt::Write as _;
 
 use super::alert::{Alert, Criterion, Details, Measured};

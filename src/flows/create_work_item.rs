@@ -151,7 +151,8 @@ pub async fn receive(
     let may_act =
         matches!(gate, Passage::Open) && budget.can_start(&*core.clock, INLINE_CALL_MAX / 2);
     let settled = match &case {
-        Some(case) if may_act => act(core, case, head, budget).await,
+        // What may be one of a storm is counted first.
+        Some(case) if may_act && case.action.storm.is_none() => act(core, case, head, budget).await,
         _ => None,
     };
     Ok(answer(&event, creation, settled))
@@ -230,6 +231,7 @@ pub(super) fn case_of<'a>(
         action,
         alert,
         event,
+        beside: Vec::new(),
     })
 }
 

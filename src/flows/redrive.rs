@@ -6,6 +6,7 @@ use super::settle::targets;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::{BodyId, EventId};
 use crate::domain::name::ConnectionName;
+use crate::domain::slot::{Event, Phase};
 use crate::inbound::common_alert_schema::{self, NotAnAlert};
 use crate::inbound::webhook::Delivery;
 use crate::stores::connections::Lookup;
@@ -91,20 +92,15 @@ async fn dead_letter(
     if let Some(case) = case_of(connection, &delivery, &alert, event.clone()) {
         for target in targets::of(core, &case).await?.unwrap_or_default() {
             let log = SlotLog::new(&core.objects, name, delivery.action(), &target.slot);
-            loop {
-                let Some(head) = log.head().await? else { break };
-                let revived = head.state.revived(&event);
-                if revived == head.state {
-                    break;
-                }
-                let writer = core.writer_id();
-                if let Append::Won(_) = log
-                    .append(Some(&head), &writer, core.clock.now(), &revived)
-                    .await?
-                {
-                    break;
-                }
+            let storm = match log.head().await?.map(|head| head.state.phase) {
+                Some(Phase::Joined { storm }) => Some(storm),
+                _ => None,
+            };
+            if let Some(storm) = storm {
+                let of_storm = SlotLog::new(&core.objects, name, delivery.action(), &storm);
+                revive(core, &of_storm, &event).await?;
             }
+            revive(core, &log, &event).await?;
         }
     }
     core.pending
@@ -112,6 +108,22 @@ async fn dead_letter(
         .await?;
     core.dead.remove(name, id).await?;
     Ok(event.id)
+}
+
+async fn revive(core: &Core, log: &SlotLog, event: &Event) -> Result<(), StoreFailure> {
+    loop {
+        let Some(head) = log.head().await? else {
+            return Ok(());
+        };
+        let revived = head.state.revived(event);
+        if revived == head.state {
+            return Ok(());
+        }
+        let (writer, now) = (core.writer_id(), core.clock.now());
+        if let Append::Won(_) = log.append(Some(&head), &writer, now, &revived).await? {
+            return Ok(());
+        }
+    }
 }
 
 async fn quarantined(

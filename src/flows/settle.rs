@@ -3,6 +3,7 @@
 //! The intake and the drain share this code, so that the way back from a fault is the way that every alert goes.
 
 mod calls;
+pub(super) mod storm;
 pub(super) mod targets;
 
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct Case<'a> {
     pub alert: &'a Alert,
     /// The event.
     pub event: Event,
+    /// The alerts of the events that are settled with it, in their order.
+    pub beside: Vec<&'a Alert>,
 }
 
 /// What is known of the slot's head before the first step.
@@ -116,7 +119,15 @@ pub async fn settle(
         let mut run = Run::new(core, case, target, budget, call_max).await;
         run.is_alone = targets.len() == 1;
         run.gatekeeper = gatekeeper;
-        let (rest, slot) = run.to_the_end(seen.clone()).await?;
+        let (mut rest, mut slot) = run.to_the_end(seen.clone()).await?;
+        if let Rest::Joined(storm) = &rest {
+            let there = storm::settle(core, case, storm, budget, call_max, gatekeeper);
+            (rest, slot) = Box::pin(there).await?;
+            if slot.has_settled(&case.event.id) {
+                let own = run.log.head().await?;
+                storm::remember(core, &case.event.id, &run.log, own).await?;
+            }
+        }
         all.is_settled &= slot.has_settled(&case.event.id);
         is_over &= slot.has_settled(&resolved);
         all.items.extend(slot.item().cloned());
@@ -163,6 +174,8 @@ struct Run<'a> {
     is_alone: bool,
     /// Whom to ask before the first call; nobody, if the gate was seen open a moment ago.
     gatekeeper: Option<&'a Gatekeeper<'a>>,
+    /// True if the slot is a storm's.
+    is_storm: bool,
     rules: Rules,
     budget: Budget,
     call_max: Duration,
@@ -195,6 +208,7 @@ impl<'a> Run<'a> {
             target,
             is_alone: true,
             gatekeeper: None,
+            is_storm: false,
             rules,
             budget,
             call_max,
@@ -301,10 +315,11 @@ impl<'a> Run<'a> {
             received_at: self.case.event.received_at,
         };
         tracing::error!(connection = %self.case.connection.name, event = %self.case.event.id, failure = %reason, hint = reason.hint(), "given up; the alert is kept as a dead letter");
-        self.core
-            .dead
-            .keep(&self.case.connection.name, &self.case.event.id, &letter)
-            .await
+        for event in self.case.event.keys() {
+            let name = &self.case.connection.name;
+            self.core.dead.keep(name, event, &letter).await?;
+        }
+        Ok(())
     }
 
     /// Of an event with several slots, another may be buried: then the letter is that one's.
@@ -312,8 +327,11 @@ impl<'a> Run<'a> {
         if !self.is_alone {
             return Ok(());
         }
-        let (name, event) = (&self.case.connection.name, &self.case.event.id);
-        self.core.dead.remove(name, event).await
+        for event in self.case.event.keys() {
+            let name = &self.case.connection.name;
+            self.core.dead.remove(name, event).await?;
+        }
+        Ok(())
     }
 }
 

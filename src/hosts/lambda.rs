@@ -56,7 +56,8 @@ impl From<NotOurEvent> for Diagnostic {
 pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
     let function = &function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        handle(function, event).await
+        // Boxed: what a flow holds while it waits is large, and the runtime moves it about.
+        Box::pin(handle(function, event)).await
     }))
     .await
 }

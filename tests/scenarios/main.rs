@@ -25,3 +25,4 @@ mod reply_was_lost;
 mod rows;
 mod secrets_never_leak;
 mod store_fails;
+mod storms;

@@ -103,6 +103,20 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
                 serde_json::json!({"default": {"assignmentgroup": "x"}}),
             ),
         ),
+        (
+            "storm of a group",
+            with(
+                "actions",
+                serde_json::json!({"default": {"grouping": "rule", "storm": {}}}),
+            ),
+        ),
+        (
+            "storm out of bounds",
+            with(
+                "actions",
+                serde_json::json!({"default": {"storm": {"threshold": 1, "within": "2h"}}}),
+            ),
+        ),
         ("C18", with("client_id", "abc\r\nX-Evil: 1".into())),
         ("name", with("name", "Contoso Prod".into())),
         (

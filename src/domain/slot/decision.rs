@@ -28,6 +28,14 @@ pub struct Event {
     pub also: Vec<Companion>,
 }
 
+impl Event {
+    /// Its key, and the keys of those beside it.
+    pub fn keys(&self) -> impl Iterator<Item = &EventId> {
+        let companions = self.also.iter().map(|companion| &companion.event);
+        std::iter::once(&self.id).chain(companions)
+    }
+}
+
 /// An event that is settled together with another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Companion {

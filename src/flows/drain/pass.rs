@@ -1,6 +1,7 @@
 //! One pass over some of the pending markers of a connection.
 
 mod ends;
+mod storms;
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -66,7 +67,10 @@ impl<'a> Pass<'a> {
 
     pub(super) async fn run(&self) -> Drained {
         let mut drained = Drained::default();
-        let mut markers = std::mem::take(&mut *self.markers.borrow_mut()).into_iter();
+        let markers = std::mem::take(&mut *self.markers.borrow_mut());
+        let mut markers = Box::pin(self.storms(&mut drained, markers))
+            .await
+            .into_iter();
         // As many at once as the gate lets through, until it is open; then all that are left.
         loop {
             let at_once = self.at_once().await;
@@ -206,6 +210,7 @@ impl<'a> Pass<'a> {
             action,
             alert: &alert,
             event,
+            beside: Vec::new(),
         };
         let seen = self.remember_its_end(&case).await?;
         let settled = settle::settle(

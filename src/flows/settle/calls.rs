@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Case, Run};
-use crate::domain::alert_to_work_item;
+use crate::domain::alert::Alert;
+use crate::domain::alert_to_work_item::{self, storm};
 use crate::domain::connection::Mode;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::{CorrelationId, ItemId};
@@ -164,8 +165,12 @@ impl<'a> Run<'a> {
         within: Duration,
     ) -> Result<WorkItemSeen, CallFailure> {
         let Case { alert, action, .. } = self.case;
-        let row = self.target.row.as_ref();
-        let mut new = alert_to_work_item::new_work_item(alert, action, id, row);
+        let of_storm = || storm::new_work_item(&self.alerts(), action, id);
+        let of_alert = || {
+            let row = self.target.row.as_ref();
+            alert_to_work_item::new_work_item(alert, action, id, row)
+        };
+        let mut new = (self.is_storm.then(of_storm).flatten()).unwrap_or_else(of_alert);
         new.over = self.over_already(slot);
         product.create(&new, within).await
     }
@@ -196,9 +201,20 @@ impl<'a> Run<'a> {
         product.write(item, &change, within).await
     }
 
+    /// The alert, and those that are settled with it.
+    fn alerts(&self) -> Vec<&'a Alert> {
+        let Case { alert, beside, .. } = self.case;
+        std::iter::once(*alert)
+            .chain(beside.iter().copied())
+            .collect()
+    }
+
     fn change(&self, slot: &Slot, write: Write) -> Option<Change> {
         let Case { alert, action, .. } = self.case;
-        let note = || alert_to_work_item::on_repeat(alert);
+        let note = || match self.is_storm {
+            true => storm::further(&self.alerts()),
+            false => alert_to_work_item::on_repeat(alert),
+        };
         match write {
             Write::Repeat => Some(Change::Comment { note: note() }),
             Write::Reopen => Some(Change::Reopen { note: note() }),

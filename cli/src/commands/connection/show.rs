@@ -168,8 +168,12 @@ fn action_words(action: &Action) -> String {
         Mode::Live => "",
         Mode::Shadow => "; only watches (shadow)",
     };
+    let storm = action.storm.map_or_else(String::new, |storm| {
+        let (alerts, seconds) = (storm.threshold, storm.within.as_secs());
+        format!(", one for all of a rule beyond {alerts} in {seconds} s")
+    });
     format!(
-        "{}, one per {}{others}, on resolve: {}{shadow}",
+        "{}, one per {}{others}{storm}, on resolve: {}{shadow}",
         action.work_item_type.as_str(),
         word(json!(action.grouping)),
         word(json!(action.on_resolve)),

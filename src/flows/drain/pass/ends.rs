@@ -67,6 +67,7 @@ impl Pass<'_> {
             action: fired.action.clone(),
             alert: &alert,
             event: event_of(self.core, &delivery, &alert),
+            beside: Vec::new(),
         };
         Box::pin(settle::settle(
             self.core,
