@@ -121,7 +121,8 @@ fn title(alert: &Alert) -> String {
     text::one_line(&title)
 }
 
-/// `[Sev2] Failed sign-ins on web01`: where the row's resource column says; else its first value tells it from the others.
+/// `[Sev2] Accounts locked on dc01: alice`: where, as the row's resource column says, and its first value, if that is
+/// another one: it tells the row from the others.
 fn title_of_row(alert: &Alert, row: &Row) -> String {
     let mut title = rule_and_severity(alert);
     let resource = RESOURCE_COLUMNS
@@ -129,14 +130,14 @@ fn title_of_row(alert: &Alert, row: &Row) -> String {
         .filter_map(|name| row.column(name))
         .map(short_name)
         .find(|name| !name.trim().is_empty());
-    let first = || {
-        let mut cells = row.cells().iter();
-        let telling = cells.find(|(name, _)| !COLUMNS_OF_NO_TITLE.contains(&name.as_str()));
-        telling.map(|(_, value)| value.as_str())
-    };
     if let Some(name) = resource {
         let _ = write!(title, " on {}", text::cut(name, CELL_IN_TITLE_CHARS_MAX));
-    } else if let Some(value) = first() {
+    }
+    let mut cells = row.cells().iter();
+    let first = cells.find(|(name, _)| !COLUMNS_OF_NO_TITLE.contains(&name.as_str()));
+    if let Some((name, value)) = first
+        && !RESOURCE_COLUMNS.contains(&name.as_str())
+    {
         let _ = write!(title, ": {}", text::cut(value, CELL_IN_TITLE_CHARS_MAX));
     }
     text::one_line(&title)
@@ -415,6 +416,17 @@ mod tests {
         assert_eq!(
             title_of_row(&other, other.rows.kept()[0]),
             "[Sev1] CPU over 80 %: ali ce"
+        );
+        other.rows = Default::default();
+        let cells = [("Account", "alice"), ("Computer", "dc01")];
+        other.rows.add(
+            cells
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+        );
+        assert_eq!(
+            title_of_row(&other, other.rows.kept()[0]),
+            "[Sev1] CPU over 80 % on dc01: alice"
         );
     }
 
