@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::output::harmless;
+
 /// The type, in any case: the portal exports `microsoft.insights/actionGroups`.
 const TYPE: &str = "microsoft.insights/actiongroups";
 
@@ -63,7 +65,7 @@ fn look<'a>(value: &'a Value, path: &str, template: Option<&Template>, found: &m
                 for (name, resource) in named {
                     look(
                         resource,
-                        &below(&format!("resources.{name}")),
+                        &below(&format!("resources.{}", harmless(name))),
                         Some(&template),
                         found,
                     );
@@ -178,6 +180,10 @@ mod tests {
             (
                 json!({ "resources": { "ops": whole } }),
                 vec!["resources.ops"],
+            ),
+            (
+                json!({ "resources": { "a\u{1b}[2Jb": whole } }),
+                vec!["resources.a [2Jb"],
             ),
             (json!([{ "resources": [whole] }]), vec!["[0].resources[0]"]),
             (other, vec![]),
