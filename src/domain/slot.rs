@@ -202,6 +202,17 @@ impl Slot {
         }
     }
 
+    /// The same slot with another item in place of the one that counts.
+    fn replace_item(&mut self, by: &WorkItemRef) {
+        match &mut self.phase {
+            Phase::Open { item }
+            | Phase::Writing { item, .. }
+            | Phase::Done { item, .. }
+            | Phase::Dead { item: Some(item) } => *item = by.clone(),
+            Phase::Vacant | Phase::Creating { .. } | Phase::Joined { .. } | Phase::Dead { .. } => {}
+        }
+    }
+
     /// True if nothing is left to do for this event, so that its pending marker may go: its effect is there, and no
     /// audit, no extra item and no early Resolved waits for it. An early Resolved itself waits in the state; the marker
     /// of its Fired is what brings it about.

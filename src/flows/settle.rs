@@ -13,7 +13,7 @@ use super::create_work_item::marker_of;
 use super::gatekeeper::Gatekeeper;
 use super::{Budget, Core};
 use crate::domain::alert::{Alert, Condition};
-use crate::domain::connection::{Action, AlreadyOver, Connection, OnRepeat, OnResolve};
+use crate::domain::connection::{Action, AlreadyOver, Connection, Grouping, OnRepeat, OnResolve};
 use crate::domain::failure::CallFailure;
 use crate::domain::gate::Passage;
 use crate::domain::grouping::{self, Target};
@@ -195,6 +195,10 @@ impl<'a> Run<'a> {
             longest_transaction: case.connection.longest_transaction,
             call_timeout: call_max,
             changes_on_resolve: case.action.on_resolve != OnResolve::Ignore,
+            is_shared: matches!(
+                case.action.grouping,
+                Grouping::Rule | Grouping::ConfigurationItem
+            ),
             notes_repeats: case.action.on_repeat == OnRepeat::Update,
             leaves_out_what_is_over: case.action.already_over == AlreadyOver::Nothing,
             reopen_within: case.action.reopen_within,

@@ -58,6 +58,8 @@ pub struct Rules {
     pub changes_on_resolve: bool,
     /// True if a further alert of the group is noted on its item.
     pub notes_repeats: bool,
+    /// True if other alerts may join the item while this one writes to it.
+    pub is_shared: bool,
     /// True if an alert that is over before its item was made gets none.
     pub leaves_out_what_is_over: bool,
     /// How long after it was done an item is reopened rather than followed by another.
@@ -77,7 +79,7 @@ impl Rules {
     }
 
     /// How long after it was sent a request may still take effect.
-    fn unknown_for(&self) -> Duration {
+    pub(super) fn unknown_for(&self) -> Duration {
         self.call_timeout + self.longest_transaction + UNKNOWN_MARGIN
     }
 

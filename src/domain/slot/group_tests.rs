@@ -33,6 +33,7 @@ fn rules(reopen: bool) -> Rules {
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
         notes_repeats: true,
+        is_shared: true,
         leaves_out_what_is_over: false,
         reopen_within: reopen.then(|| Duration::from_secs(3600)),
         dice: 0,
@@ -127,6 +128,45 @@ fn a_further_alert_is_noted_and_the_last_resolve_resolves() {
         (2, 1),
         "once it is closed, the next one"
     );
+}
+
+/// Seed 1932 of the simulation: the lost resolve came true after another alert had joined the item.
+#[test]
+fn nobody_joins_an_item_while_a_lost_resolve_may_still_come_true() {
+    let (mut slot, mut product) = (Slot::default(), Product::default());
+    let rules = rules(false);
+    slot = settle(&slot, &mut product, 0, &rules, &event(1, Condition::Fired));
+    let resolved = event(1, Condition::Resolved);
+    let (claimed, _) = next(&slot, at(10), &rules, Input::Event(&resolved));
+    let standing = Ok(Look::Ours(Standing::Open));
+    let (writing, _) = next(&claimed, at(10), &rules, Input::Seen(&resolved, standing));
+    let lost = CallFailure::new(
+        "ServiceNow",
+        "resolve incident",
+        crate::domain::failure::Effect::Unknown,
+        crate::domain::failure::Kind::TimedOut,
+        "made up",
+    );
+    let (held, _) = next(
+        &writing,
+        at(20),
+        &rules,
+        Input::Written(&resolved, Err(lost)),
+    );
+    let second = event(2, Condition::Fired);
+    let (_, effect) = next(&held, at(30), &rules, Input::Event(&second));
+    assert_eq!(effect, Effect::Rest(Rest::Later(at(120))), "10 + 60 + 30 s");
+
+    // It comes true; then the second alert finds it done and gets the next item.
+    product
+        .items
+        .insert(slot.item().unwrap().id.clone(), Standing::Resolved);
+    let mut slot = held;
+    for _ in 0..2 {
+        slot = settle(&slot, &mut product, 121, &rules, &second);
+    }
+    assert_eq!((open(&product), slot.generation), (1, 1));
+    assert!(slot.has_settled(&resolved.id) && slot.has_settled(&second.id));
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn rules(uniqueness: Uniqueness) -> Rules {
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
         notes_repeats: true,
+        is_shared: false,
         leaves_out_what_is_over: false,
         reopen_within: None,
         dice: 500,
@@ -320,6 +321,54 @@ fn the_only_item_of_a_slot_that_was_given_up_is_no_duplicate() {
     let came_late = Input::Created(&fired, Ok(item("3")));
     let (kept, _) = next(&dead, at(1), &rules(BEST), came_late);
     assert_eq!((kept.item(), kept.extras.len()), (Some(&item("3")), 0));
+}
+
+fn audited(found: Vec<WorkItemSeen>, slot: &Slot) -> (Slot, Effect) {
+    let fired = event(Condition::Fired);
+    next(slot, at(1), &rules(BEST), Input::Audited(&fired, Ok(found)))
+}
+
+fn seen_open(id: &str) -> WorkItemSeen {
+    WorkItemSeen {
+        item: item(id),
+        correlation: None,
+        standing: Standing::Open,
+        created_at: None,
+    }
+}
+
+fn open_to_be_audited() -> Slot {
+    let fired = event(Condition::Fired);
+    Slot {
+        phase: Phase::Open { item: item("1") },
+        firing: vec![fired.episode.clone()],
+        applied: vec![fired.id],
+        audit_at: Some(at(0)),
+        ..Slot::default()
+    }
+}
+
+/// Seed 570 of the simulation: the answer to a create told a wrong key, and the audit closed the only item there was as
+/// a duplicate of one that nobody has.
+#[test]
+fn an_audit_that_sees_other_items_only_takes_the_oldest_for_ours() {
+    let (state, effect) = audited(vec![seen_open("2"), seen_open("3")], &open_to_be_audited());
+    assert_eq!(state.item(), Some(&item("2")));
+    assert_eq!(effect, Effect::CloseExtra(item("3")));
+}
+
+#[test]
+fn an_audit_that_does_not_even_see_ours_is_repeated_for_a_while() {
+    let mut slot = open_to_be_audited();
+    for _ in 0..3 {
+        let (state, effect) = audited(Vec::new(), &slot);
+        assert!(matches!(effect, Effect::Rest(Rest::Later(_))));
+        assert!(state.audit_at.is_some());
+        slot = state;
+    }
+    let (state, effect) = audited(Vec::new(), &slot);
+    assert_eq!((state.audit_at, effect), (None, Effect::Rest(Rest::Known)));
+    assert_eq!(state.item(), Some(&item("1")));
 }
 
 #[test]

@@ -6,6 +6,9 @@ use crate::domain::failure::{self, CallFailure, Kind};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Standing, WorkItemSeen};
 
+/// How often an audit is repeated that does not even see the item that is known.
+const EMPTY_SEARCHES_MAX: u32 = 3;
+
 pub(super) fn on_seen(
     slot: &Slot,
     now: Timestamp,
@@ -72,6 +75,9 @@ pub(super) fn on_written(
     };
     match result {
         Ok(()) => done(slot, now),
+        Err(failure) if may_yet_take_effect(slot, rules, &failure) => {
+            hold(slot, now, rules, event, failure)
+        }
         // Unknown or not, the read before the next write shows what came of it.
         Err(failure) => back(slot, now, rules, event, failure),
     }
@@ -109,6 +115,40 @@ fn done(slot: &Slot, now: Timestamp) -> (Slot, Effect) {
             (next, Effect::Rest(Rest::Updated))
         }
     }
+}
+
+/// A change of state whose answer is lost may come true after another alert has joined the item, and end or reopen it
+/// under that alert's feet. A note does no harm whenever it comes.
+fn may_yet_take_effect(slot: &Slot, rules: &Rules, failure: &CallFailure) -> bool {
+    let changes_state = matches!(
+        slot.phase,
+        Phase::Writing {
+            write: Write::Resolve | Write::Reopen,
+            ..
+        }
+    );
+    rules.is_shared && changes_state && failure.effect == failure::Effect::Unknown
+}
+
+/// Nobody joins until the product can no longer execute what was sent; then a read shows what came of it.
+fn hold(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    failure: CallFailure,
+) -> (Slot, Effect) {
+    if is_given_up(slot, event, &failure, now) {
+        return bury(slot.clone(), event, failure);
+    }
+    let mut next = slot.clone();
+    next.wait_after(&failure, now, rules.dice);
+    next.not_before = None;
+    let again = now.plus(rules.unknown_for());
+    if let Phase::Writing { until, .. } = &mut next.phase {
+        *until = again;
+    }
+    (next, Effect::Rest(Rest::Later(again)))
 }
 
 /// The write did not take effect, as far as we know: back to where it began, until after a wait.
@@ -150,6 +190,20 @@ pub(super) fn on_audited(
             // Given up before it was known that there is one: the oldest is the one that counts, and stays.
             if let Phase::Dead { item: kept @ None } = &mut next.phase {
                 *kept = found.first().map(|seen| seen.item.clone());
+            }
+            let kept = next.item().map(|item| item.id.clone());
+            let shows_ours = found
+                .iter()
+                .any(|seen| Some(&seen.item.id) == kept.as_ref());
+            if kept.is_some() && found.is_empty() && slot.tries < EMPTY_SEARCHES_MAX {
+                // Ours is there, so this search saw nothing at all: an index that lags, or somebody has removed it.
+                return audit_later(slot, now, rules, event, &saw_nothing());
+            }
+            if kept.is_some() && !shows_ours {
+                // The key that a spoilt answer told us is no item's: the oldest is the one that counts.
+                if let Some(oldest) = found.first() {
+                    next.replace_item(&oldest.item);
+                }
             }
             let kept = next.item().map(|item| item.id.clone());
             for seen in found {
@@ -195,6 +249,16 @@ pub(super) fn on_extra_closed(
         }
         Err(failure) => audit_later(slot, now, rules, event, &failure),
     }
+}
+
+fn saw_nothing() -> CallFailure {
+    CallFailure::new(
+        "the ITSM product",
+        "find work items by correlation id",
+        failure::Effect::Refused,
+        Kind::Foreign,
+        "the search does not show the work item that is there",
+    )
 }
 
 fn audit_later(
