@@ -14,6 +14,7 @@ pub mod name;
 pub mod network;
 pub mod pace;
 pub mod redact;
+pub mod retention;
 pub mod row;
 pub mod secret;
 pub mod server_url;

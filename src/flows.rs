@@ -7,6 +7,7 @@ pub mod explain;
 pub mod gatekeeper;
 pub mod paces;
 pub mod redrive;
+pub mod retention;
 pub mod settle;
 pub mod test_connection;
 
@@ -18,6 +19,7 @@ use object_store::ObjectStore;
 
 use crate::domain::name::ConnectionName;
 use crate::domain::network::AllowedHosts;
+use crate::domain::retention::SWEEP_EVERY;
 use crate::domain::work_item::Uniqueness;
 use crate::ports::{Clock, Entropy, Products, Vault};
 use crate::stores::allowances::Allowances;
@@ -31,6 +33,7 @@ use crate::stores::leases::Leases;
 use crate::stores::objects::Objects;
 use crate::stores::pending::Pending;
 use crate::stores::quarantine::Quarantine;
+use crate::stores::sweeps::Sweeps;
 use paces::Paces;
 
 /// Age after which what was found out about a product is read again.
@@ -73,6 +76,8 @@ pub struct Core {
     pub leases: Leases,
     /// How fast this process calls the products.
     pub paces: Paces,
+    /// How far the removal of what is old has come.
+    pub sweeps: Sweeps,
     /// What was found out about the products.
     pub facts: Facts,
     /// How the dependencies were when they were last used.
@@ -86,6 +91,8 @@ pub struct Core {
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
     known_uniqueness: Mutex<BTreeMap<ConnectionName, (Duration, Uniqueness)>>,
+    /// When this process has last looked for what may be removed, on the monotonic clock.
+    swept_at: Mutex<Option<Duration>>,
 }
 
 impl std::fmt::Debug for Core {
@@ -112,6 +119,7 @@ impl Core {
             leases: Leases::new(objects.clone()),
             paces: Paces::new(Arc::clone(&outside.clock)),
             facts: Facts::new(objects.clone()),
+            sweeps: Sweeps::new(objects.clone()),
             connections: Connections::new(
                 outside.vault,
                 Arc::clone(&outside.clock),
@@ -123,6 +131,7 @@ impl Core {
             clock: outside.clock,
             entropy: outside.entropy,
             known_uniqueness: Mutex::default(),
+            swept_at: Mutex::default(),
             objects,
         }
     }
@@ -156,6 +165,18 @@ impl Core {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(connection.clone(), (now, uniqueness));
         uniqueness
+    }
+
+    /// True if this process has not looked for an hour whether anything may be removed: so long it asks the store nothing.
+    fn sweep_is_due(&self) -> bool {
+        let swept_at = *self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.monotonic();
+        swept_at.is_none_or(|at| now.saturating_sub(at) >= SWEEP_EVERY)
+    }
+
+    fn swept(&self) {
+        let now = self.clock.monotonic();
+        *self.swept_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     /// Forgets what is remembered of a product, after it was looked at again.

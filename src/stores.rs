@@ -20,5 +20,6 @@ pub mod slots;
 pub mod standstill;
 mod stored;
 pub mod storms;
+pub mod sweeps;
 #[cfg(test)]
 mod test_clock;

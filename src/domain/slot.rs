@@ -12,6 +12,7 @@
 mod created;
 mod decision;
 mod event;
+mod owed;
 mod written;
 
 use std::time::Duration;
@@ -57,6 +58,9 @@ pub struct Slot {
     pub version: u32,
     /// How many work items the slot has had before the current one.
     pub generation: u32,
+    /// True if it is the slot of one firing and no group's: only such a slot is ever removed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_one_firing: bool,
     /// Where it stands.
     pub phase: Phase,
     /// The events whose effect is in the state, each once, the oldest first; at most [`APPLIED_MAX`].
@@ -176,6 +180,7 @@ impl Default for Slot {
         Self {
             version: STORED_VERSION,
             generation: 0,
+            is_of_one_firing: false,
             phase: Phase::Vacant,
             applied: Vec::new(),
             firing: Vec::new(),
@@ -224,18 +229,6 @@ impl Slot {
                 && self.owed_resolve().is_none())
     }
 
-    /// True if it must be looked whether the item was made twice, or one too many must be closed.
-    fn owes_an_audit(&self) -> bool {
-        self.audit_at.is_some() || !self.extras.is_empty()
-    }
-
-    /// The Resolved that came early, whose Fired is there by now.
-    fn owed_resolve(&self) -> Option<&EarlyResolve> {
-        self.early
-            .iter()
-            .find(|early| self.firing.contains(&early.episode))
-    }
-
     /// The Resolved of this firing, if it came before its Fired.
     pub fn ended_early(&self, episode: &EpisodeId) -> Option<&EarlyResolve> {
         self.early.iter().find(|early| early.episode == *episode)
@@ -277,6 +270,7 @@ impl Slot {
             phase: Phase::Joined {
                 storm: storm.clone(),
             },
+            is_of_one_firing: self.is_of_one_firing,
             ..Self::default()
         })
     }

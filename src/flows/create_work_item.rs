@@ -171,7 +171,14 @@ async fn act(core: &Core, case: &Case<'_>, head: SeenHead, budget: Budget) -> Op
     let left = budget.left(&*core.clock);
     let settled = tokio::time::timeout(
         left,
-        settle::settle(core, case, head, budget, INLINE_CALL_MAX, None),
+        Box::pin(settle::settle(
+            core,
+            case,
+            head,
+            budget,
+            INLINE_CALL_MAX,
+            None,
+        )),
     )
     .await;
     match settled {

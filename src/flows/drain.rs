@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
-use super::{Budget, Core};
+use super::{Budget, Core, retention};
 use crate::domain::connection::Connection;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::gate;
@@ -66,7 +66,7 @@ pub struct Drained {
     pub stopped_because: Option<&'static str>,
 }
 
-/// Drains every connection that has something pending; how each ended.
+/// Drains every connection that has something pending; how each ended. What time is left goes to the removal of what is old.
 pub async fn run(
     core: &Core,
     span: Duration,
@@ -97,6 +97,7 @@ pub async fn run(
         .collect()
         .await;
     reports.sort_by(|one, other| one.0.cmp(&other.0));
+    Box::pin(retention::run(core, budget)).await;
     Ok(reports)
 }
 

@@ -31,6 +31,8 @@ pub struct Story {
     pub generation: u32,
     /// What was written down, oldest first.
     pub steps: Vec<Told>,
+    /// True if there were more, which have been removed by now.
+    pub some_removed: bool,
     /// The events whose effect is there.
     pub events: Vec<EventId>,
 }
@@ -79,7 +81,7 @@ impl NotExplained {
                 "its `correlation_id` does not begin with `azm-`; somebody else made it, or cleared the field"
             }
             Self::Forgotten => {
-                "the state is kept for 30 days; or this is another state store than the one that made it"
+                "what is done is kept for 30 days; or this is another state store than the one that made it"
             }
             Self::NoConnection => "`itsmc connection list` shows the names",
             Self::Call(failure) => failure.hint(),
@@ -116,6 +118,10 @@ pub async fn run(core: &Core, name: &ConnectionName, number: &str) -> Result<Sto
             continue;
         };
         let events = newest.state.applied.clone();
+        let some_removed = history
+            .iter()
+            .zip(0u64..)
+            .any(|(snapshot, place)| snapshot.number != place);
         let steps = history
             .iter()
             .filter(|snapshot| snapshot.state.generation == generation)
@@ -127,6 +133,7 @@ pub async fn run(core: &Core, name: &ConnectionName, number: &str) -> Result<Sto
             slot,
             generation,
             steps,
+            some_removed,
             events,
         });
     }

@@ -17,6 +17,7 @@ use crate::domain::connection::{Action, AlreadyOver, Connection, Grouping, OnRep
 use crate::domain::failure::CallFailure;
 use crate::domain::gate::Passage;
 use crate::domain::grouping::{self, Target};
+use crate::domain::identity::SlotId;
 use crate::domain::name::ActionName;
 use crate::domain::slot::{self, Effect, Event, Input, Phase, Rest, Rules, Slot};
 use crate::domain::work_item::WorkItemRef;
@@ -233,8 +234,7 @@ impl<'a> Run<'a> {
         for _ in 0..STEPS_MAX {
             let before = head
                 .as_ref()
-                .map(|head| head.state.clone())
-                .unwrap_or_default();
+                .map_or_else(|| self.new_slot(), |head| head.state.clone());
             let (after, effect) =
                 slot::next(&before, self.core.clock.now(), &self.rules, input.clone());
             if !has_leave && !matches!(effect, Effect::Rest(_)) {
@@ -288,6 +288,15 @@ impl<'a> Run<'a> {
         tracing::error!(connection = %self.case.connection.name, event = %event.id, "the slot's machine went in circles");
         let slot = head.map(|head| head.state).unwrap_or_default();
         Ok((Rest::Later(self.core.clock.now()), slot))
+    }
+
+    fn new_slot(&self) -> Slot {
+        let (connection, episode) = (&self.case.connection.name, &self.case.event.episode);
+        let of_one = SlotId::of_episode(connection, &self.case.action_name, episode);
+        Slot {
+            is_of_one_firing: of_one == self.target.slot,
+            ..Slot::default()
+        }
     }
 
     /// Somebody else wrote first. What we did in the outside still counts; everything else is decided anew.

@@ -79,6 +79,15 @@ impl Journal {
         self.objects.create(&path, content).await
     }
 
+    /// Removes an alert; without an error if it is not there.
+    pub async fn remove(
+        &self,
+        connection: &ConnectionName,
+        event: &EventId,
+    ) -> Result<(), StoreFailure> {
+        self.objects.delete(&Self::path(connection, event)).await
+    }
+
     /// Reads an alert back.
     pub async fn read(
         &self,

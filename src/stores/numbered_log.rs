@@ -119,15 +119,23 @@ impl NumberedLog {
 
     /// The newest snapshot, if there is one.
     pub async fn head<T: DeserializeOwned>(&self) -> Result<Option<Head<T>>, StoreFailure> {
-        // A snapshot can be pruned between listing and reading; then there is a newer one.
+        Ok(self.head_and_numbers().await?.map(|(head, _)| head))
+    }
+
+    /// The newest snapshot, and the numbers of all, newest first.
+    pub async fn head_and_numbers<T: DeserializeOwned>(
+        &self,
+    ) -> Result<Option<(Head<T>, Vec<u64>)>, StoreFailure> {
+        // A snapshot can be removed between listing and reading; then there is a newer one, or none any more.
         for _ in 0..3 {
             // That it is the newest is known as of the listing.
             let seen = Moment::now(self.objects.clock());
-            let Some(&newest) = self.numbers().await?.first() else {
+            let numbers = self.numbers().await?;
+            let Some(&newest) = numbers.first() else {
                 return Ok(None);
             };
             if let Some((_, head)) = self.read(newest).await? {
-                return Ok(Some(Head { seen, ..head }));
+                return Ok(Some((Head { seen, ..head }, numbers)));
             }
         }
         Err(corrupt(&self.folder))
@@ -231,7 +239,8 @@ impl NumberedLog {
     }
 
     /// Removes what is below the head and was succeeded before `cutoff`, the oldest first, at most `most`. The head stays,
-    /// whatever its age: it is what the next append counts from.
+    /// whatever its age: it is what the next append counts from. So does the very first: whoever takes a log for empty
+    /// without looking finds it there, and knows better.
     pub async fn prune(&self, cutoff: Timestamp, most: usize) -> Result<usize, StoreFailure> {
         let numbers = self.numbers().await?;
         self.prune_of(&numbers, cutoff, most).await
@@ -245,6 +254,7 @@ impl NumberedLog {
         cutoff: Timestamp,
         most: usize,
     ) -> Result<usize, StoreFailure> {
+        let numbers = numbers.strip_suffix(&[0]).unwrap_or(numbers);
         // When a snapshot was succeeded stands in the next one.
         let Some(second_oldest) = numbers.len().checked_sub(2) else {
             return Ok(0);
@@ -262,12 +272,21 @@ impl NumberedLog {
                 young = middle + 1;
             }
         }
-        let mut pruned = 0;
-        for &number in numbers[old + 1..].iter().rev().take(most) {
+        let below = &numbers[old + 1..];
+        self.remove(&below[below.len().saturating_sub(most)..])
+            .await
+    }
+
+    /// Removes these snapshots, given newest first: the oldest goes first, but for the very first, which goes last.
+    pub(super) async fn remove(&self, numbers: &[u64]) -> Result<usize, StoreFailure> {
+        let (others, first) = match numbers.strip_suffix(&[0]) {
+            Some(others) => (others, Some(0)),
+            None => (numbers, None),
+        };
+        for number in others.iter().rev().copied().chain(first) {
             self.objects.delete(&self.path(number)).await?;
-            pruned += 1;
         }
-        Ok(pruned)
+        Ok(numbers.len())
     }
 
     /// True if a snapshot was written before `cutoff`; also if it is gone, which only the old ones are.

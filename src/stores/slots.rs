@@ -33,6 +33,27 @@ impl SlotLog {
         self.0.head_guessing(USUAL_HEAD).await
     }
 
+    /// Its newest snapshot, and the numbers of all, newest first.
+    pub async fn head_and_numbers(&self) -> Result<Option<(Head<Slot>, Vec<u64>)>, StoreFailure> {
+        self.0.head_and_numbers().await
+    }
+
+    /// Removes all of these snapshots, the newest last: what is cut short here leaves the slot as it is, with less history.
+    /// Whatever was appended meanwhile stays.
+    pub async fn remove(&self, numbers: &[u64]) -> Result<usize, StoreFailure> {
+        self.0.remove(numbers).await
+    }
+
+    /// Removes what is below the head and was succeeded before `cutoff`; `numbers` as they were just listed.
+    pub async fn prune_of(
+        &self,
+        numbers: &[u64],
+        cutoff: Timestamp,
+        most: usize,
+    ) -> Result<usize, StoreFailure> {
+        self.0.prune_of(numbers, cutoff, most).await
+    }
+
     /// All of its snapshots, oldest first.
     pub async fn history(&self) -> Result<Vec<Head<Slot>>, StoreFailure> {
         self.0.history().await

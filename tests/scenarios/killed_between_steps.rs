@@ -6,7 +6,7 @@ use simulators::servicenow::Config;
 use crate::bed::{Alert, Fate, State, TestBed};
 
 /// More calls than any of these stories makes.
-const STEPS_MAX: usize = 60;
+const STEPS_MAX: usize = 200;
 
 /// An instance that keeps our keys unique, or one that does not know them at all.
 async fn bed(grouping: &str, keys_are_unique: bool) -> TestBed {

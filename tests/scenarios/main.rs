@@ -22,6 +22,7 @@ mod limit_is_announced;
 mod over_before_made;
 mod product_misbehaves;
 mod reply_was_lost;
+mod retention;
 mod rows;
 mod secrets_never_leak;
 mod store_fails;

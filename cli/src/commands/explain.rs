@@ -59,6 +59,11 @@ impl Explain {
             story.slot,
             story.generation + 1
         ));
+        if story.some_removed {
+            output.line(
+                "some steps are missing: all but the first and the last are kept for 7 days only",
+            );
+        }
         for step in &story.steps {
             output.line(format!("{}  {}", step.at, step.what));
             if let Some(failure) = &step.failure {

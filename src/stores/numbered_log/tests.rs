@@ -51,19 +51,28 @@ async fn what_was_succeeded_long_ago_is_removed_and_never_the_head() {
     let log = log();
     filled(&log, 0..12).await;
     // The snapshot of second 4 was succeeded in second 5, that of second 5 in second 6.
-    assert_eq!(log.prune(at(5_500), 100).await.unwrap(), 5);
-    assert_eq!(log.numbers().await.unwrap(), [11, 10, 9, 8, 7, 6, 5]);
+    assert_eq!(log.prune(at(5_500), 100).await.unwrap(), 4);
+    assert_eq!(log.numbers().await.unwrap(), [11, 10, 9, 8, 7, 6, 5, 0]);
     assert_eq!(log.prune(at(5_500), 100).await.unwrap(), 0);
     assert_eq!(log.prune(at(1_000_000), 2).await.unwrap(), 2);
     assert_eq!(
         log.numbers().await.unwrap(),
-        [11, 10, 9, 8, 7],
+        [11, 10, 9, 8, 7, 0],
         "a bounded share of the work, the oldest first"
     );
     assert_eq!(log.prune(at(1_000_000), 100).await.unwrap(), 4);
     assert_eq!(log.prune(at(1_000_000), 100).await.unwrap(), 0);
-    assert_eq!(log.numbers().await.unwrap(), [11]);
+    assert_eq!(log.numbers().await.unwrap(), [11, 0]);
     assert_eq!(filled(&log, 12..13).await.number, 12, "it counts on");
+}
+
+#[tokio::test]
+async fn who_takes_a_pruned_log_for_empty_is_told_what_stands() {
+    let log = log();
+    filled(&log, 0..9).await;
+    log.prune(at(1_000_000), 100).await.unwrap();
+    let appended = log.append(None, "blind", at(9), &99).await.unwrap();
+    assert!(matches!(appended, Append::Lost(head) if head.state == 8));
 }
 
 #[tokio::test]

@@ -41,6 +41,11 @@ impl Alert {
         self
     }
 
+    /// A value among its essentials.
+    pub(crate) fn essential(&self, name: &str) -> &str {
+        self.0["data"]["essentials"][name].as_str().unwrap()
+    }
+
     pub(crate) fn text(&self) -> String {
         self.0.to_string()
     }

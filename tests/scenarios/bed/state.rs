@@ -25,6 +25,11 @@ impl TestBed {
         String::from_utf8_lossy(&found.bytes().await.unwrap()).into_owned()
     }
 
+    /// Puts something else in an object's place.
+    pub(crate) async fn spoil(&self, name: &str, content: Vec<u8>) {
+        self.store.put(&name.into(), content.into()).await.unwrap();
+    }
+
     /// How many tries the slots have counted.
     pub(crate) async fn tries(&self) -> u64 {
         let (mut tries, mut last) = (0, String::new());

@@ -269,7 +269,12 @@ impl Pass<'_> {
     /// Writes down that an alert is one of a storm; false if something else was done for it meanwhile.
     async fn join(&self, waiting: &mut Waiting, storm: &SlotId) -> Result<bool, StoreFailure> {
         let own = waiting.head.as_ref().map(|head| head.state.clone());
-        let Some(joined) = own.unwrap_or_default().joined(storm) else {
+        // Not a group's, whatever it joins: once all is over it may be removed.
+        let own = Slot {
+            is_of_one_firing: true,
+            ..own.unwrap_or_default()
+        };
+        let Some(joined) = own.joined(storm) else {
             return Ok(false);
         };
         let (writer, now) = (self.core.writer_id(), self.core.clock.now());
