@@ -34,6 +34,9 @@ pub struct Backlog {
     /// When the oldest of them came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_received_at: Option<Timestamp>,
+    /// Objects of ours that cannot be read; what they are about waits, and is counted.
+    #[serde(skip)]
+    pub unreadable: Vec<StoreFailure>,
 }
 
 /// Looks.
@@ -43,23 +46,53 @@ pub async fn look(core: &Core, connection: &ConnectionName) -> Result<Backlog, S
     let mut backlog = Backlog {
         count: beyond.len(),
         urgent: beyond.iter().filter(|marker| marker.is_urgent()).count(),
-        oldest_received_at: None,
+        ..Backlog::default()
     };
-    let waiting: Vec<Option<(bool, Timestamp)>> = futures_util::stream::iter(looked_into)
+    let waiting: Vec<Looked> = futures_util::stream::iter(looked_into)
         .map(|marker| async move {
-            let received_at = waits_since(core, connection, marker).await?;
-            Ok::<_, StoreFailure>(received_at.map(|at| (marker.is_urgent(), at)))
+            let is_urgent = marker.is_urgent();
+            match waits_since(core, connection, marker).await {
+                Ok(None) => Ok(Looked::Settled),
+                Ok(Some(at)) => Ok(Looked::Waits { is_urgent, at }),
+                Err(failure) if failure.is_about_content() => {
+                    Ok(Looked::Unreadable { is_urgent, failure })
+                }
+                Err(failure) => Err(failure),
+            }
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
-    for (is_urgent, at) in waiting.into_iter().flatten() {
+    for looked in waiting {
+        let (Looked::Waits { is_urgent, .. } | Looked::Unreadable { is_urgent, .. }) = &looked
+        else {
+            continue;
+        };
         backlog.count += 1;
-        backlog.urgent += usize::from(is_urgent);
-        let oldest = backlog.oldest_received_at.get_or_insert(at);
-        *oldest = (*oldest).min(at);
+        backlog.urgent += usize::from(*is_urgent);
+        match looked {
+            Looked::Waits { at, .. } => {
+                let oldest = backlog.oldest_received_at.get_or_insert(at);
+                *oldest = (*oldest).min(at);
+            }
+            Looked::Unreadable { failure, .. } => backlog.unreadable.push(failure),
+            Looked::Settled => {}
+        }
     }
     Ok(backlog)
+}
+
+/// What a look at a marker showed.
+enum Looked {
+    Settled,
+    Waits {
+        is_urgent: bool,
+        at: Timestamp,
+    },
+    Unreadable {
+        is_urgent: bool,
+        failure: StoreFailure,
+    },
 }
 
 /// When the event of a marker came; `None` if nothing is left to do for it.

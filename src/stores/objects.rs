@@ -46,6 +46,11 @@ pub enum StoreTrouble {
 }
 
 impl StoreFailure {
+    /// True if the store is well, and it is the object that is not as it should be.
+    pub fn is_about_content(&self) -> bool {
+        matches!(self.trouble, StoreTrouble::Corrupt | StoreTrouble::Newer)
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self.trouble {

@@ -6,6 +6,7 @@
     reason = "a suite fails by panicking, and its checks are plain functions"
 )]
 
+mod earlier_state;
 mod itsm_product;
 mod numbered_log;
 mod odd_store;

@@ -25,5 +25,6 @@ mod reply_was_lost;
 mod retention;
 mod rows;
 mod secrets_never_leak;
+mod state_is_damaged;
 mod store_fails;
 mod storms;

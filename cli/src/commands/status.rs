@@ -19,6 +19,9 @@ use crate::failure::Failure;
 use crate::output::{Output, hint_line};
 use crate::spans;
 
+/// Objects that cannot be read and are named one by one.
+const UNREADABLE_SHOWN: usize = 3;
+
 /// Folders of the state that have one folder per connection.
 const FOLDERS: [&str; 4] = ["pending", "dead", "quarantine", "gates"];
 
@@ -36,11 +39,31 @@ struct Report {
     dead_letters: usize,
     quarantined: usize,
     uniqueness: Uniqueness,
+    /// Objects of the state that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<Unreadable>,
+}
+
+#[derive(Serialize)]
+struct Unreadable {
+    object: String,
+    because: String,
+    hint: &'static str,
+}
+
+impl From<StoreFailure> for Unreadable {
+    fn from(failure: StoreFailure) -> Self {
+        Self {
+            because: failure.to_string(),
+            hint: failure.hint(),
+            object: failure.path,
+        }
+    }
 }
 
 #[derive(Serialize)]
 struct GateReport {
-    /// `open`, `closed`, `probing`: one call goes through to find out, or `opening`: some at once do.
+    /// `unreadable`; `open`, `closed`, `probing`: one call goes through to find out, or `opening`: some at once do.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
@@ -91,19 +114,46 @@ async fn report(
     in_vault: bool,
     now: Timestamp,
 ) -> Result<Report, StoreFailure> {
-    let gate = core.gates.read(&name).await?.gate;
+    let mut backlog = backlog::look(core, &name).await?;
+    let mut unreadable = std::mem::take(&mut backlog.unreadable);
+    let gate = readable(core.gates.read(&name).await, &mut unreadable)?;
+    let facts = readable(core.facts.read(&name).await, &mut unreadable)?;
     Ok(Report {
-        pending: backlog::look(core, &name).await?,
-        gate: gate_report(&name, &gate, now),
+        pending: backlog,
+        gate: gate_report(&name, gate.map(|seen| seen.gate).as_ref(), now),
         dead_letters: core.dead.list(&name).await?.len(),
         quarantined: core.quarantine.count(&name).await?,
-        uniqueness: core.facts.read(&name).await?.uniqueness,
+        uniqueness: facts.unwrap_or_default().uniqueness,
+        unreadable: unreadable.into_iter().map(Unreadable::from).collect(),
         in_vault,
         name,
     })
 }
 
-fn gate_report(name: &ConnectionName, gate: &Gate, now: Timestamp) -> GateReport {
+/// What was read; `None` if it is there and cannot be read, which is told beside the rest.
+fn readable<T>(
+    read: Result<T, StoreFailure>,
+    unreadable: &mut Vec<StoreFailure>,
+) -> Result<Option<T>, StoreFailure> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(failure) if failure.is_about_content() => {
+            unreadable.push(failure);
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn gate_report(name: &ConnectionName, gate: Option<&Gate>, now: Timestamp) -> GateReport {
+    let Some(gate) = gate else {
+        return GateReport {
+            state: "unreadable",
+            until: None,
+            because: None,
+            hint: None,
+        };
+    };
     let (state, until) = match gate.passage(now) {
         Passage::Open => ("open", None),
         Passage::Probe => ("probing", None),
@@ -152,6 +202,17 @@ fn tell(reports: &[Report], now: Timestamp, output: &Output) {
                 report.name
             ));
             output.line(hint_line(hint));
+        }
+        for Unreadable { because, hint, .. } in report.unreadable.iter().take(UNREADABLE_SHOWN) {
+            output.line(format!("\n{}: {because}", report.name));
+            output.line(hint_line(hint));
+        }
+        if report.unreadable.len() > UNREADABLE_SHOWN {
+            let more = report.unreadable.len() - UNREADABLE_SHOWN;
+            output.line(format!(
+                "\n{}: {more} more objects cannot be read; `--json` names them",
+                report.name
+            ));
         }
         if !report.in_vault {
             output.line(format!(

@@ -30,6 +30,28 @@ fn a_quiet_desk_is_told_in_one_row() {
 }
 
 #[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_told_all_the_same() {
+    let bed = Bed::new();
+    bed.run(&["up", "--listen", "127.0.0.1:0", "--send-sample", "--once"])
+        .did_it();
+    let facts = bed.data().join("state/facts/demo");
+    let entry = std::fs::read_dir(&facts).unwrap().next().unwrap().unwrap();
+    std::fs::write(entry.path(), "<html>").unwrap();
+    let name = entry.file_name().into_string().unwrap();
+    let text = bed.run(&["status"]).did_it().stdout;
+    let told =
+        format!("demo: state store: `read` of `facts/demo/{name}`: what is stored cannot be read");
+    assert!(text.contains(&told) && text.contains("hint: "), "{text}");
+    let told = bed.run(&["status", "--json"]).did_it().json();
+    let demo = &told["connections"][0];
+    assert_eq!(
+        demo["unreadable"][0]["object"],
+        format!("facts/demo/{name}")
+    );
+    assert_eq!(demo["pending"]["count"], 0);
+}
+
+#[test]
 #[cfg(unix)]
 fn what_waits_and_why_is_told() {
     let bed = Bed::new();

@@ -30,6 +30,11 @@ impl TestBed {
         self.store.put(&name.into(), content.into()).await.unwrap();
     }
 
+    /// What a person does with an object that cannot be read.
+    pub(crate) async fn moves_aside(&self, name: &str) {
+        self.store.delete(&name.into()).await.unwrap();
+    }
+
     /// How many tries the slots have counted.
     pub(crate) async fn tries(&self) -> u64 {
         let (mut tries, mut last) = (0, String::new());
