@@ -269,3 +269,24 @@ async fn of_several_processes_one_removes() {
     assert!(count > 0 && gone.len() == count, "{count}: {gone:#?}");
     bed.end().await;
 }
+
+#[tokio::test]
+async fn an_alert_whose_rows_have_open_incidents_is_kept_for_its_resolved() {
+    let bed = TestBed::with_servicenow(Config::default())
+        .action("default", "grouping", "row")
+        .start()
+        .await;
+    let now = bed.core().clock.now().to_string();
+    let alert = Alert::captured("simple_log_fired").with("firedDateTime", now);
+    bed.deliver(&alert).await;
+    days_pass(&bed, 40).await;
+    days_pass(&bed, 2).await;
+    let now = bed.core().clock.now().to_string();
+    let over = Alert::captured("simple_log_resolved")
+        .with("alertId", alert.essential("alertId"))
+        .with("firedDateTime", alert.essential("firedDateTime"))
+        .with("resolvedDateTime", now);
+    assert_eq!(bed.deliver(over).await.outcome, "resolved");
+    assert!(bed.servicenow().open().is_empty());
+    bed.end().await;
+}

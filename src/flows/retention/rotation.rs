@@ -1,5 +1,7 @@
 //! One sweep's share of a rotation over everything that a connection has.
 
+mod needed;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -122,7 +124,9 @@ impl<'a> Rotation<'a> {
     /// on its way.
     async fn remove_the_doomed(&mut self) -> Result<(), StoreFailure> {
         while let Some(event) = self.sweep.doomed.last() {
-            if !self.spared.contains(event) {
+            if !self.spared.contains(event)
+                && !needed::is_needed(self.core, self.name, event).await?
+            {
                 self.core.journal.remove(self.name, event).await?;
                 self.removed += 1;
             }
