@@ -174,6 +174,12 @@ impl CallFailure {
         )
     }
 
+    /// True if it was the trouble of the product as a whole, and this request is proven to have had no part in it. In an
+    /// outage of a day the oldest event is the probe a hundred times over; only its age may give it up.
+    pub fn is_an_outage(&self) -> bool {
+        self.effect != Effect::Unknown && self.concerns_every_call()
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self.kind {

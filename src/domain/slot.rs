@@ -332,7 +332,8 @@ impl Slot {
 
     /// The state after a try that failed: free for the next one, after a wait.
     fn wait_after(&mut self, failure: &CallFailure, now: Timestamp, dice: u64) -> Timestamp {
-        self.tries = self.tries.saturating_add(1);
+        let counts = !failure.is_an_outage();
+        self.tries = self.tries.saturating_add(u32::from(counts));
         let wait = failure
             .retry_after()
             .unwrap_or_else(|| super::backoff::full_jitter(self.tries, dice));

@@ -397,6 +397,37 @@ fn what_can_never_succeed_is_given_up_and_what_is_too_old_is() {
 }
 
 #[test]
+fn an_event_that_was_the_probe_in_a_long_outage_is_not_given_up_before_its_time() {
+    let fired = event(Condition::Fired);
+    for (kind, is_given_up) in [(Kind::Unreachable, false), (Kind::ConnectionLost, true)] {
+        let down = failure(failure::Effect::NotSent, kind);
+        let mut slot = Slot::default();
+        let mut dead = false;
+        for hour in 0..60 {
+            let now = at(hour * 3600);
+            let (claimed, _) = next(&slot, now, &rules(BEST), Input::Event(&fired));
+            let failed = Input::Created(&fired, Err(down.clone()));
+            let (after, effect) = next(&claimed, now, &rules(BEST), failed);
+            dead |= matches!(effect, Effect::Rest(Rest::Dead(_)));
+            slot = after;
+        }
+        assert_eq!(dead, is_given_up, "{kind:?}");
+        let now = at(73 * 3600);
+        let (claimed, _) = next(&slot, now, &rules(BEST), Input::Event(&fired));
+        let (_, effect) = next(
+            &claimed,
+            now,
+            &rules(BEST),
+            Input::Created(&fired, Err(down)),
+        );
+        assert!(
+            is_given_up || matches!(effect, Effect::Rest(Rest::Dead(_))),
+            "its age counts"
+        );
+    }
+}
+
+#[test]
 fn what_was_given_up_can_be_tried_again() {
     let (fired, resolved) = (event(Condition::Fired), event(Condition::Resolved));
     let invalid = || failure(failure::Effect::Refused, Kind::Invalid);
