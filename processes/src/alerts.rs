@@ -1,6 +1,7 @@
 //! The alerts of a round: each with a tag of its own, by which its work item is known without knowing anything of the
 //! connector.
 
+use itsm_connector::domain::timestamp::Timestamp;
 use simulation::dice::Dice;
 
 const FIRED: &str = include_str!("../../tests/fixtures/common_alert_schema/metric_fired.json");
@@ -11,6 +12,8 @@ const RESOLVED: &str =
 const INSTANCE: &str = "aaaaaaaa-0001-4000-8000-000000000001";
 const RULE: &str = "CPU over 80 %";
 const SEVERITY: &str = "Sev1";
+const FIRED_AT: &str = "2026-03-01T10:00:00.1239171Z";
+const RESOLVED_AT: &str = "2026-03-01T10:12:03.001Z";
 
 /// What a tag begins with.
 pub const TAG_PREFIX: &str = "alert-";
@@ -86,6 +89,20 @@ impl Plan {
             .collect::<String>()
             .into_bytes()
     }
+
+    /// The body of an alert that began and ended then.
+    pub fn body_at(
+        &self,
+        condition: Condition,
+        fired_at: Timestamp,
+        resolved_at: Option<Timestamp>,
+    ) -> Vec<u8> {
+        let body = String::from_utf8(self.body(condition)).unwrap_or_default();
+        let ended = resolved_at.unwrap_or(fired_at);
+        body.replace(FIRED_AT, &fired_at.to_string())
+            .replace(RESOLVED_AT, &ended.to_string())
+            .into_bytes()
+    }
 }
 
 /// The tag of alert `n`.
@@ -113,6 +130,15 @@ mod tests {
             assert_eq!(essentials["severity"], plan.severity);
             assert!(essentials["alertId"].as_str().unwrap().ends_with(&plan.tag));
         }
+        let at = Timestamp::from_millis(0);
+        let body = plan.body_at(Condition::Resolved, at, Some(at));
+        assert_eq!(
+            String::from_utf8(body)
+                .unwrap()
+                .matches("1970-01-01")
+                .count(),
+            2
+        );
         assert_eq!(tag_in("[Sev1] alert-000017 on web01"), Some(plan.tag));
         assert_eq!(tag_in("Backup failed"), None);
     }

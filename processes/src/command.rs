@@ -8,10 +8,10 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use processes::round::{self, Order};
 use processes::tally::{self, Tally};
-use processes::{Trouble, program};
+use processes::{Trouble, flood, memory, outage, program};
 
 /// A storm that is shorter need not have had everything in it.
 const STORM_FOR_EVERYTHING: Duration = Duration::from_secs(30);
@@ -19,7 +19,10 @@ const STORM_FOR_EVERYTHING: Duration = Duration::from_secs(30);
 /// Runs the shipped program as real processes in storms of faults, and checks what came of it. Exit status 0: nothing is
 /// wrong; 1: something is; 2: it could not be run.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// For how long, in place of --rounds.
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u64>,
@@ -46,6 +49,53 @@ struct Arguments {
     profile: String,
 }
 
+/// Large figures, one at a time.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// An outage of a day, then recovery within the limit that the product announces; paused clock.
+    Outage {
+        /// Alerts in the outage.
+        #[arg(long, default_value_t = 100_000)]
+        alerts: usize,
+        /// Calls an hour that the product allows.
+        #[arg(long, default_value_t = 20_000)]
+        per_hour: u64,
+        /// How long the product is down.
+        #[arg(long, default_value_t = 24)]
+        hours: u64,
+        /// Decides all that is drawn.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Many alerts in a minute to one real process.
+    Flood {
+        /// How many.
+        #[arg(long, default_value_t = 10_000)]
+        alerts: usize,
+        /// In what time.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// The state in memory, in place of a folder.
+        #[arg(long)]
+        in_memory: bool,
+        /// The profile that the program is built with.
+        #[arg(long, default_value = "dev")]
+        profile: String,
+    },
+    /// The memory of one real process that drains what came in a day.
+    Memory {
+        /// How many alerts wait.
+        #[arg(long, default_value_t = 100_000)]
+        alerts: usize,
+        /// How long it may drain.
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+        /// The profile that the program is built with.
+        #[arg(long, default_value = "dev")]
+        profile: String,
+    },
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Keys {
     /// The product refuses a second record with our key.
@@ -58,12 +108,84 @@ enum Keys {
 
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Other::Outage {
+        alerts,
+        per_hour,
+        hours,
+        seed,
+    }) = arguments.other
+    {
+        let outage = Duration::from_secs(hours * 3600);
+        let order = outage::Order {
+            alerts,
+            outage,
+            per_hour,
+            seed,
+        };
+        let began = Instant::now();
+        return code(outage::run(order).map(|outcome| {
+            say(&outcome.text(order, began.elapsed().as_secs_f64()));
+            outcome.violations.is_empty()
+        }));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ran = runtime
         .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(Box::pin(run(&arguments))));
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                match &arguments.other {
+                    Some(other) => Box::pin(figure(other)).await,
+                    None => Box::pin(run(&arguments)).await,
+                }
+            })
+        });
+    code(ran)
+}
+
+async fn figure(other: &Other) -> Result<bool, Trouble> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    match other {
+        Other::Outage { .. } => Ok(true),
+        Other::Flood {
+            alerts,
+            seconds,
+            in_memory,
+            profile,
+        } => {
+            let order = flood::Order {
+                alerts: *alerts,
+                within: Duration::from_secs(*seconds),
+                state: if *in_memory {
+                    flood::Where::Memory
+                } else {
+                    flood::Where::Folder
+                },
+                binary: program::build(profile)?,
+            };
+            let outcome = flood::run(&order, folder.path()).await?;
+            say(&outcome.text(&order));
+            Ok(outcome.is_right(&order))
+        }
+        Other::Memory {
+            alerts,
+            seconds,
+            profile,
+        } => {
+            let order = memory::Order {
+                alerts: *alerts,
+                within: Duration::from_secs(*seconds),
+                binary: program::build(profile)?,
+            };
+            let outcome = memory::run(&order, folder.path()).await?;
+            say(&outcome.text(&order));
+            Ok(outcome.peak_memory < memory::LIMIT_BYTES)
+        }
+    }
+}
+
+fn code(ran: Result<bool, Trouble>) -> ExitCode {
     match ran {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -16,9 +16,13 @@
 pub mod alerts;
 pub mod chaos;
 pub mod checker;
+pub mod desk;
 pub mod evidence;
 pub mod fleet;
+pub mod flood;
 pub mod history;
+pub mod memory;
+pub mod outage;
 pub mod product;
 pub mod program;
 pub mod proxy;
@@ -27,6 +31,7 @@ pub mod round;
 pub mod sender;
 pub mod state;
 pub mod tally;
+pub mod vault;
 pub mod wire;
 
 use std::time::Duration;

@@ -76,6 +76,11 @@ impl Product {
         self.instance.journal().count(kind)
     }
 
+    /// How many work items were made so far.
+    pub fn items_made(&self) -> usize {
+        self.instance.journal().executed(Kind::Create)
+    }
+
     /// The writes that were executed.
     pub fn effects(&self) -> Vec<Effect> {
         let entries = self.instance.journal().entries();

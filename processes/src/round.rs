@@ -6,20 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use data_encoding::HEXLOWER;
 use futures_util::future::{join_all, try_join};
 use itsm_connector::adapters::clock::SystemClock;
-use itsm_connector::adapters::file_vault::FileVault;
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::network::AllowedHosts;
-use itsm_connector::domain::secret::Secret;
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::work_item::Uniqueness;
 use itsm_connector::ports::Vault;
 use itsm_connector::stores::facts::{Facts, ProductFacts};
 use itsm_connector::stores::objects::Objects;
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use simulation::dice::Dice;
 use simulators::journal::Kind;
 use simulators::server::{Server, now_ms};
@@ -33,9 +28,9 @@ use crate::history::{Ending, History};
 use crate::product::Product;
 use crate::proxy::{Line, Proxy};
 use crate::quiet::{self, Rest};
-use crate::sender::{CONNECTION, KEY, Sender};
+use crate::sender::{CONNECTION, Sender};
 use crate::state::State;
-use crate::{Trouble, ms};
+use crate::{Trouble, desk, ms};
 
 /// Alerts after the storm: they are answered 2xx at the first try, or the round has proved nothing.
 const CALM_ALERTS: usize = 20;
@@ -98,13 +93,13 @@ pub async fn run(order: &Order, folder: &Path) -> Result<Ran, Trouble> {
     let server = Server::start(product, listen, None).await;
     let server = server.map_err(|error| format!("the product: {error}"))?;
     let proxy = Proxy::start(server.address(), order.seed, began).await?;
-    let vault: Arc<dyn Vault> = Arc::new(FileVault::new(folder.join("vault")));
-    define(&*vault, &proxy).await?;
+    let vault: Arc<dyn Vault> = Arc::new(desk::vault(folder));
+    desk::define(folder, proxy.address()).await?;
     if order.keys_are_unique {
         remember_that_keys_are_unique(&state).await?;
     }
 
-    let environment = environment(folder, &state, &proxy);
+    let environment = desk::environment(folder, state.url(), proxy.address());
     let binary = order.binary.clone();
     let fleet = Fleet::new(binary, environment, folder.to_owned(), order.processes);
     let stop_max_ms = (ms(order.storm) / 8).max(SHORT_STOP_MAX_MS);
@@ -195,24 +190,6 @@ async fn calm(sender: &Sender<'_>, from: usize) -> Vec<bool> {
     taken
 }
 
-async fn define(vault: &dyn Vault, proxy: &Proxy) -> Result<(), Trouble> {
-    let client = Product::client();
-    let definition = json!({
-        "name": CONNECTION,
-        "partner_type": "servicenow",
-        "server_url": format!("http://{}", proxy.address()),
-        "client_id": client.client_id,
-        "client_secret": client.client_secret,
-        "actions": { "default": { "work_item_type": "incident" } },
-    });
-    let secret = Secret::new(definition.to_string());
-    let name = format!("itsm-connection-{CONNECTION}");
-    vault
-        .set(&name, &secret)
-        .await
-        .map_err(|failure| failure.to_string())
-}
-
 async fn remember_that_keys_are_unique(state: &State) -> Result<(), Trouble> {
     let name = ConnectionName::parse(CONNECTION).map_err(|_| "no name".to_owned())?;
     let facts = ProductFacts {
@@ -224,20 +201,6 @@ async fn remember_that_keys_are_unique(state: &State) -> Result<(), Trouble> {
         .remember(&name, &facts, "the round", now)
         .await;
     remembered.map_err(|failure| failure.to_string())
-}
-
-fn environment(folder: &Path, state: &State, proxy: &Proxy) -> Vec<(&'static str, String)> {
-    let hash = HEXLOWER.encode(&Sha256::digest(KEY.as_bytes()));
-    vec![
-        (
-            "ITSMC_VAULT",
-            format!("file://{}", folder.join("vault").display()),
-        ),
-        ("ITSMC_STATE", state.url()),
-        ("ITSMC_WEBHOOK_AUTH", "key".to_owned()),
-        ("ITSMC_WEBHOOK_KEYS", hash),
-        ("ITSMC_ALLOW_HOSTS", proxy.address().to_string()),
-    ]
 }
 
 impl Ran {

@@ -111,7 +111,8 @@ impl<'a> Sender<'a> {
     }
 }
 
-fn request(plan: &Plan, condition: Condition) -> Message {
+/// A message as it is sent.
+pub fn request(plan: &Plan, condition: Condition) -> Message {
     let (connection, key) = match plan.manner {
         Manner::Well => (CONNECTION, KEY),
         Manner::WrongKey => (CONNECTION, "another-key"),

@@ -42,9 +42,9 @@ const RESERVE: Duration = Duration::from_secs(3);
 /// How often a run goes over the markers: a Resolved that had to wait for its Fired is finished in the same run.
 const PASSES_MAX: u32 = 3;
 
-/// Markers that are looked at before the next are listed: a minute's work with a product that answers in half a second.
-/// It bounds the drain's memory, and how long something urgent that has just come waits behind what is not.
-const PAGE: usize = 500;
+/// Markers that are looked at before the next are listed: what a run can finish with a fast product. It bounds the
+/// drain's memory. A listing tells of all markers, however few are wanted, so that small pages cost most of the time.
+const PAGE: usize = 2000;
 
 /// How long a connection that does not exist is waited for: somebody may be renaming it (reliability-security §2.2, 6).
 const ABSENT_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
