@@ -14,6 +14,9 @@ use super::timestamp::Timestamp;
 /// counted because their counter died: a tenth.
 const KEPT_BACK: u64 = 10;
 
+/// Calls that an event takes when all goes well: a resolve reads and writes. What takes more lives on what is kept back.
+pub const CALLS_PER_EVENT: u64 = 2;
+
 /// A window that ends later than this is not believed: ServiceNow counts by the hour, and clocks differ.
 const WINDOW_MAX: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -34,6 +37,11 @@ impl Allowance {
         self.limit
             .saturating_sub(self.kept_back())
             .saturating_sub(self.used)
+    }
+
+    /// True if an alert that comes now may still be made at once.
+    pub fn has_room(&self) -> bool {
+        self.limit.saturating_sub(self.used) >= CALLS_PER_EVENT.min(self.limit)
     }
 
     /// What is kept back of the limit.
@@ -136,6 +144,8 @@ mod tests {
         assert_eq!(allowance(1000, 899).left(), 1);
         assert_eq!(allowance(1000, 2000).left(), 0);
         assert_eq!(allowance(9, 0).left(), 9);
+        assert!(allowance(1000, 998).has_room() && !allowance(1000, 999).has_room());
+        assert!(allowance(1, 0).has_room() && !allowance(1, 1).has_room());
     }
 
     #[test]

@@ -148,8 +148,13 @@ pub async fn receive(
     }
 
     // Claim and act, if the answer can still leave in time; else the drain does.
-    let may_act =
-        matches!(gate, Passage::Open) && budget.can_start(&*core.clock, INLINE_CALL_MAX / 2);
+    let allowed = core
+        .products
+        .meter(delivery.connection())
+        .read(core.clock.now());
+    let may_act = matches!(gate, Passage::Open)
+        && allowed.is_none_or(|allowed| allowed.has_room())
+        && budget.can_start(&*core.clock, INLINE_CALL_MAX / 2);
     let settled = match &case {
         // What may be one of a storm is counted first.
         Some(case) if may_act && case.action.storm.is_none() => act(core, case, head, budget).await,

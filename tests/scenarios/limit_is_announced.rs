@@ -54,8 +54,13 @@ async fn the_drain_stops_before_the_limit_and_keeps_a_tenth_for_what_comes_meanw
     assert!((30..=36).contains(&made), "{made} of 36");
     assert_eq!(refused(&bed), 0);
 
-    let new = Alert::captured("metric_fired").number(1000);
-    assert_eq!(bed.deliver(new).await.outcome, "created");
+    let mut outcomes = Vec::new();
+    for n in 1000..1012 {
+        let new = Alert::captured("metric_fired").number(n);
+        outcomes.push(bed.deliver(new).await.outcome);
+    }
+    assert_eq!((&*outcomes[0], &*outcomes[11]), ("created", "pending"));
+    assert_eq!(refused(&bed), 0, "what does not fit any more waits");
     bed.servicenow().inside().config_mut().rate_limits.clear();
     bed.end().await;
 }

@@ -2,13 +2,10 @@
 
 use std::cell::Cell;
 
-use crate::domain::allowance::Meter;
+use crate::domain::allowance::{CALLS_PER_EVENT, Meter};
 use crate::domain::name::ConnectionName;
 use crate::flows::Core;
 use crate::stores::objects::StoreFailure;
-
-/// Calls that an event takes when all goes well: a resolve reads and writes. What takes more lives on what is kept back.
-const CALLS_PER_EVENT: u64 = 2;
 
 /// Calls after which it is written down how many were used, where the limit is so small that its share is less.
 const NOTED_EVERY_MIN: u64 = 8;
