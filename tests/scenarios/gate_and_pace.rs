@@ -239,25 +239,37 @@ async fn a_drain_without_time_for_a_call_asks_nobody_anything() {
     bed.end().await;
 }
 
-#[tokio::test]
-async fn connections_whose_product_hangs_take_no_time_from_the_others() {
+/// Many connections of one instance that takes its time, and as many of one that does not, each with alerts that wait; all
+/// of the latter are made in one run.
+async fn the_well_are_served_beside_the_sick(fault: FaultRule) {
     let mut bed = TestBed::usual().await;
     let sick = bed.another_instance().await;
-    sick.fault(FaultRule::always(
-        Kind::Any,
-        Fault::Slow {
-            by: Duration::from_secs(600),
-        },
-    ));
-    let hanging: Vec<String> = (0..12).map(|n| format!("sick-{n:02}")).collect();
-    for name in &hanging {
+    sick.fault(fault);
+    // Of each more than have a turn at once.
+    let named = |kind: &str, count| (0..count).map(|n| format!("{kind}-{n:02}")).collect();
+    let (slow, well): (Vec<String>, Vec<String>) = (named("sick", 12), named("well", 9));
+    for name in &slow {
         bed.defines_another(name, &sick).await;
     }
-    bed.defines_another("well", bed.servicenow()).await;
-    let all: Vec<&str> = hanging.iter().map(String::as_str).chain(["well"]).collect();
-    bed.keeps_without_acting(&all, 3).await;
+    for name in &well {
+        bed.defines_another(name, bed.servicenow()).await;
+    }
+    bed.keeps_without_acting(&slow, 60).await;
+    bed.keeps_without_acting(&well, 1).await;
     bed.drain_within(Duration::from_secs(15)).await;
-    bed.servicenow().created(3);
+    bed.servicenow().created(well.len());
     bed.abandon().await;
     sick.stop().await;
+}
+
+#[tokio::test]
+async fn connections_whose_product_hangs_take_no_time_from_the_others() {
+    let by = Duration::from_secs(600);
+    the_well_are_served_beside_the_sick(FaultRule::always(Kind::Any, Fault::Slow { by })).await;
+}
+
+#[tokio::test]
+async fn connections_whose_product_is_slow_take_no_time_from_the_others() {
+    let by = Duration::from_secs(2);
+    the_well_are_served_beside_the_sick(FaultRule::always(Kind::Create, Fault::Slow { by })).await;
 }

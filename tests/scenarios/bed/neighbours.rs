@@ -24,7 +24,7 @@ impl TestBed {
     }
 
     /// Alerts for connections that are kept while nobody knows what they are for: all is left to the drain.
-    pub(crate) async fn keeps_without_acting(&self, connections: &[&str], count: u32) {
+    pub(crate) async fn keeps_without_acting(&self, connections: &[impl AsRef<str>], count: u32) {
         self.fates.decide(|step| match step.service {
             Service::Vault => Fate::FailsBefore,
             _ => Fate::Works,
@@ -32,7 +32,7 @@ impl TestBed {
         for name in connections {
             for n in 0..count {
                 let alert = Alert::captured("metric_fired").number(n);
-                assert_eq!(self.deliver_to(name, alert).await.status, 202);
+                assert_eq!(self.deliver_to(name.as_ref(), alert).await.status, 202);
             }
         }
         self.fates.all_well();
