@@ -251,6 +251,17 @@ async fn a_great_deal_is_removed_share_by_share() {
 }
 
 #[tokio::test]
+async fn what_a_removed_connection_was_told_goes_too() {
+    let bed = TestBed::usual().await;
+    come_and_go(&bed, 1).await;
+    bed.removes_the_connection().await;
+    days_pass(&bed, 32).await;
+    assert_eq!(bed.objects("journal").await, [""; 0]);
+    assert_eq!(bed.objects("slots").await, [""; 0]);
+    bed.end().await;
+}
+
+#[tokio::test]
 async fn of_several_processes_one_removes() {
     let bed = TestBed::usual().await;
     come_and_go(&bed, 1).await;

@@ -40,6 +40,12 @@ impl TestBed {
         self.pass(std::time::Duration::from_secs(31));
     }
 
+    /// Nobody wants the usual connection any more.
+    pub(crate) async fn removes_the_connection(&self) {
+        let name = format!("itsm-connection-{}", super::CONNECTION);
+        self.vault.remove(&name).await.unwrap();
+    }
+
     /// Ends a story that leaves work over on purpose.
     pub(crate) async fn abandon(mut self) {
         self.ends.reached = true;

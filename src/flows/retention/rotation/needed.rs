@@ -20,9 +20,12 @@ pub(super) async fn is_needed(
     name: &ConnectionName,
     event: &EventId,
 ) -> Result<bool, StoreFailure> {
-    let Lookup::Found(connection) = core.connections.look_up(name).await else {
+    let connection = match core.connections.look_up(name).await {
+        Lookup::Found(connection) => connection,
+        // Nobody settles anything for it any more; and what it was told of is not kept for ever because of that.
+        Lookup::Absent => return Ok(false),
         // Nobody can tell now; it is asked again tomorrow.
-        return Ok(true);
+        Lookup::Unusable(_) | Lookup::NotAsked(_) => return Ok(true),
     };
     if !connection
         .actions
