@@ -87,6 +87,10 @@ pub struct Slot {
     /// True once the product has refused an item that begins resolved: it must begin open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub begins_open: bool,
+    /// True once an item was asked for that begins resolved, because its alert was over: what is found under our key may be
+    /// that one, and is no open item for another alert.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_begin_resolved: bool,
     /// Items of this slot beside the one that counts, to be closed as duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<WorkItemRef>,
@@ -190,6 +194,7 @@ impl Default for Slot {
             last_failure: None,
             audit_at: None,
             begins_open: false,
+            may_begin_resolved: false,
             extras: Vec::new(),
         }
     }
@@ -353,6 +358,15 @@ impl Slot {
 /// Decides: the new state, and the one thing to do once it is written down. A state that is equal to the old one need
 /// not be written.
 pub fn next(slot: &Slot, now: Timestamp, rules: &Rules, input: Input<'_>) -> (Slot, Effect) {
+    let episode = input.event().episode.clone();
+    let (mut after, effect) = decide(slot, now, rules, input);
+    if effect == Effect::Create && after.ended_early(&episode).is_some() && !after.begins_open {
+        after.may_begin_resolved = true;
+    }
+    (after, effect)
+}
+
+fn decide(slot: &Slot, now: Timestamp, rules: &Rules, input: Input<'_>) -> (Slot, Effect) {
     match input {
         Input::Event(event) => event::on_event(slot, now, rules, event),
         Input::Created(event, result) => created::on_created(slot, now, rules, event, result),

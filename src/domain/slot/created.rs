@@ -1,6 +1,6 @@
 //! The answers to a create and to the search that goes before a second one.
 
-use super::event::{begin, claim};
+use super::event::{begin, claim, on_event};
 use super::{Effect, Event, Phase, Rest, Rules, SEND_WITHIN, Slot, Write, bury, is_given_up};
 use crate::domain::failure::{self, CallFailure};
 use crate::domain::timestamp::Timestamp;
@@ -37,10 +37,19 @@ pub(super) fn on_created_over(
         .ended_early(&event.episode)
         .filter(|_| is_ours_to_finish)
     else {
+        if is_ours_to_finish && slot.may_begin_resolved && rules.is_shared {
+            // Made resolved for another alert, whose answer was lost: this one asks anew, as after any item that is done.
+            let mut next = slot.clone();
+            next.succeed();
+            next.may_begin_resolved = false;
+            next.phase = Phase::Done { item, at: now };
+            return on_event(&next, now, rules, event);
+        }
         return on_created(slot, now, rules, event, Ok(item));
     };
     let mut next = slot.clone();
     next.succeed();
+    next.may_begin_resolved = false;
     next.apply(&event.id);
     next.apply(&early.event);
     next.take_in(&event.also);
@@ -62,6 +71,7 @@ fn adopt(
 ) -> (Slot, Effect) {
     let mut next = slot.clone();
     next.succeed();
+    next.may_begin_resolved = false;
     next.apply(&event.id);
     next.fire(&event.episode);
     next.take_in(&event.also);

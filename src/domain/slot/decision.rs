@@ -110,6 +110,22 @@ pub enum Input<'a> {
     ExtraClosed(&'a Event, Result<(), CallFailure>),
 }
 
+impl Input<'_> {
+    /// The event that is being settled.
+    pub(super) fn event(&self) -> &Event {
+        match self {
+            Self::Event(event)
+            | Self::Created(event, _)
+            | Self::CreatedOver(event, _)
+            | Self::Found(event, _)
+            | Self::Seen(event, _)
+            | Self::Written(event, _)
+            | Self::Audited(event, _)
+            | Self::ExtraClosed(event, _) => event,
+        }
+    }
+}
+
 /// What a read before a write showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {

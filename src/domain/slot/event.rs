@@ -177,6 +177,7 @@ pub(super) fn next_generation(slot: &Slot) -> Slot {
     next.generation = slot.generation.saturating_add(1);
     next.phase = Phase::Vacant;
     next.firing.clear();
+    next.may_begin_resolved = false;
     next.succeed();
     next
 }
@@ -308,6 +309,10 @@ fn owed(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
     }
     match slot.audit_at {
         Some(at) if now < at => rest(slot, Rest::Later(at)),
+        // Whether what is found is one too many is not known while one is being made.
+        Some(_) if slot.item().is_none() && !matches!(slot.phase, Phase::Dead { .. }) => {
+            rest(slot, Rest::Later(now.plus(rules.call_timeout)))
+        }
         Some(_) => (slot.clone(), Effect::Audit),
         None => rest(slot, Rest::Known),
     }

@@ -40,7 +40,14 @@ pub(super) fn on_seen(
         }
         // It is over for good: the alert gets the next one.
         (Ok(Look::Ours(_) | Look::Gone), Write::Repeat | Write::Reopen) => {
-            claim(&next_generation(slot), now, rules)
+            match slot.audit_at.filter(|_| slot.owes_an_audit()) {
+                // The search of an audit goes by the generation: it must be over before the next one begins.
+                Some(at) => (
+                    before_the_write(slot),
+                    Effect::Rest(Rest::Later(at.max(now))),
+                ),
+                None => claim(&next_generation(slot), now, rules),
+            }
         }
         (Ok(Look::Elsewhere(seen)), _) => {
             let mut found = slot.clone();
@@ -151,6 +158,19 @@ fn hold(
     (next, Effect::Rest(Rest::Later(again)))
 }
 
+/// The state in which the write began.
+fn before_the_write(slot: &Slot) -> Slot {
+    let mut next = slot.clone();
+    if let Phase::Writing { item, done_at, .. } = &slot.phase {
+        let item = item.clone();
+        next.phase = match done_at {
+            Some(at) => Phase::Done { item, at: *at },
+            None => Phase::Open { item },
+        };
+    }
+    next
+}
+
 /// The write did not take effect, as far as we know: back to where it began, until after a wait.
 fn back(
     slot: &Slot,
@@ -159,18 +179,10 @@ fn back(
     event: &Event,
     failure: CallFailure,
 ) -> (Slot, Effect) {
-    let Phase::Writing { item, done_at, .. } = &slot.phase else {
-        return (slot.clone(), Effect::Rest(Rest::Later(now)));
-    };
     if is_given_up(slot, event, &failure, now) {
         return bury(slot.clone(), event, failure);
     }
-    let mut next = slot.clone();
-    let item = item.clone();
-    next.phase = match done_at {
-        Some(at) => Phase::Done { item, at: *at },
-        None => Phase::Open { item },
-    };
+    let mut next = before_the_write(slot);
     let again = next.wait_after(&failure, now, rules.dice);
     (next, Effect::Rest(Rest::Later(again)))
 }
@@ -183,6 +195,10 @@ pub(super) fn on_audited(
     result: Result<Vec<WorkItemSeen>, CallFailure>,
 ) -> (Slot, Effect) {
     match result {
+        // Whether what was found is one too many is not known while one is being made.
+        Ok(_) if matches!(slot.phase, Phase::Vacant | Phase::Creating { .. }) => {
+            (slot.clone(), Effect::Rest(Rest::Later(now)))
+        }
         Ok(found) => {
             let mut next = slot.clone();
             next.audit_at = None;
