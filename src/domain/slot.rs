@@ -359,6 +359,8 @@ fn is_given_up(slot: &Slot, event: &Event, failure: &CallFailure, now: Timestamp
 }
 
 #[cfg(test)]
+mod group_fault_tests;
+#[cfg(test)]
 mod group_tests;
 #[cfg(test)]
 mod tests;
