@@ -49,7 +49,7 @@ impl DeadLetters {
     ) -> Result<(), StoreFailure> {
         let path = format!("dead/{connection}/{event}");
         let content = stored::content(&path, &WithVersion::new(letter))?;
-        self.objects.create(&path, content).await?;
+        self.objects.keep(&path, content).await?;
         Ok(())
     }
 

@@ -76,7 +76,7 @@ impl Journal {
             body: raw,
         };
         let content = stored::content(&path, &writing)?;
-        self.objects.create(&path, content).await
+        self.objects.keep(&path, content).await
     }
 
     /// Removes an alert; without an error if it is not there.

@@ -167,6 +167,21 @@ impl Objects {
         })
     }
 
+    /// Writes an object that may be there already, and is what we would write. "It is there" is looked at before it is
+    /// believed: S3 answers 409 while another write of the same name goes on, which may still fail, and `object_store`
+    /// tells that as if the object existed (reliability-security §0.5, rule R12).
+    pub async fn keep(&self, path: &str, content: Bytes) -> Result<Creation, StoreFailure> {
+        match self.create(path, content).await? {
+            Creation::Made => Ok(Creation::Made),
+            Creation::Existed if Box::pin(self.get(path)).await?.is_some() => Ok(Creation::Existed),
+            Creation::Existed => Err(StoreFailure {
+                operation: "create",
+                path: path.to_owned(),
+                trouble: StoreTrouble::Unavailable,
+            }),
+        }
+    }
+
     /// Reads an object; `None` if it is not there.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, StoreFailure> {
         let location = Path::from(path);

@@ -104,7 +104,7 @@ impl Pending {
             received_at,
         };
         let content = stored::content(&path, &content)?;
-        self.objects.create(&path, content).await?;
+        self.objects.keep(&path, content).await?;
         Ok(())
     }
 

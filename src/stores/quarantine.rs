@@ -66,7 +66,7 @@ impl Quarantine {
             body_base64: data_encoding::BASE64.encode(body),
         };
         let content = stored::content(&path, &WithVersion::new(kept))?;
-        self.objects.create(&path, content).await?;
+        self.objects.keep(&path, content).await?;
         Ok(id)
     }
 
