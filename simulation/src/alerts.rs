@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use itsm_connector::domain::alert::Condition;
+use itsm_connector::domain::connection::Grouping;
 use itsm_connector::domain::identity::{EpisodeId, EventId, Firing, ItemId, SlotId};
 use itsm_connector::domain::name::{ActionName, ConnectionName};
 use itsm_connector::domain::timestamp::Timestamp;
@@ -11,6 +12,7 @@ use itsm_connector::domain::timestamp::Timestamp;
 use crate::clock::BEGINNING_MS;
 use crate::dice::Dice;
 use crate::product::CONNECTION;
+use crate::shape::Shape;
 use crate::swarm::Swarm;
 
 /// Alerts fire within this span, so that all of a run's faults can still hit them.
@@ -34,10 +36,21 @@ pub struct Episode {
     pub fired: Message,
     /// It ended, if it did.
     pub resolved: Option<Message>,
-    /// Its slot's folder in the store.
-    pub slot_folder: String,
-    /// The correlation id of its first work item.
-    pub correlation: String,
+    /// Its key.
+    pub id: EpisodeId,
+    /// The slots that it belongs to.
+    pub slots: Vec<SlotId>,
+}
+
+/// What an alert is about: what tells its group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// Which alert instance.
+    pub alert: usize,
+    /// Of which rule.
+    pub rule: usize,
+    /// On which configuration items.
+    pub configuration_items: Vec<usize>,
 }
 
 /// One delivery of a message.
@@ -51,46 +64,88 @@ pub struct Planned {
     pub is_resolved: bool,
 }
 
-/// The name of the one connection.
-pub fn connection() -> Option<ConnectionName> {
-    ConnectionName::parse(CONNECTION).ok()
+/// The one connection's name.
+pub fn connection() -> ConnectionName {
+    match ConnectionName::parse(CONNECTION) {
+        Ok(name) => name,
+        Err(_) => unreachable!("the connection's name is a name"),
+    }
+}
+
+/// A slot's folder in the store.
+pub fn folder_of(slot: &SlotId) -> String {
+    format!(
+        "slots/{CONNECTION}/{}/{slot}",
+        ActionName::default().as_str()
+    )
+}
+
+/// The correlation id of a slot's item.
+pub fn correlation_of(slot: &SlotId, generation: u32) -> String {
+    ItemId::new(slot, generation).correlation().to_string()
 }
 
 impl Episode {
-    /// The `n`th alert of a run.
+    /// The `n`th alert of a run, with an item of its own.
     pub fn new(n: usize, fired_after: Duration, resolved_after: Option<Duration>) -> Self {
-        let alert_id = format!(
-            "/subscriptions/11111111-2222-3333-4444-555555555555/providers/Microsoft.AlertsManagement/alerts/{n:08}"
-        );
+        let subject = Subject {
+            alert: n,
+            ..Subject::default()
+        };
+        Self::about(&subject, Shape::default(), fired_after, resolved_after)
+    }
+
+    /// A firing about something.
+    pub fn about(
+        subject: &Subject,
+        shape: Shape,
+        fired_after: Duration,
+        resolved_after: Option<Duration>,
+    ) -> Self {
         let at = |after: Duration| {
             let ms = i64::try_from(after.as_millis()).unwrap_or(0);
             Timestamp::from_millis(BEGINNING_MS + ms)
         };
         let fired_at = at(fired_after);
-        let action = ActionName::default();
-        let (episode, slot) = match connection() {
-            Some(connection) => {
-                let firing = Firing::Instance {
-                    alert_id: &alert_id,
-                    fired_at,
-                };
-                let episode = EpisodeId::new(&connection, &action, firing);
-                let slot = SlotId::of_episode(&connection, &action, &episode);
-                (episode, slot)
-            }
-            None => unreachable!("the connection's name is a name"),
+        let (connection, action) = (connection(), ActionName::default());
+        let firing = Firing::Instance {
+            alert_id: &alert_id(subject.alert),
+            fired_at,
         };
+        let id = EpisodeId::new(&connection, &action, firing);
+        let slots = match shape.grouping {
+            Grouping::Rule if shape.groups() => {
+                vec![SlotId::of_rule(
+                    &connection,
+                    &action,
+                    &rule_id(subject.rule),
+                )]
+            }
+            Grouping::ConfigurationItem => {
+                let slot_of = |n: &usize| {
+                    let name = host_name(*n);
+                    if shape.groups() {
+                        SlotId::of_configuration_item(&connection, &action, &name)
+                    } else {
+                        SlotId::of_configuration_item_once(&connection, &action, &id, &name)
+                    }
+                };
+                subject.configuration_items.iter().map(slot_of).collect()
+            }
+            _ => Vec::new(),
+        };
+        let alone = || vec![SlotId::of_episode(&connection, &action, &id)];
         let message = |condition: Condition, resolved_at: Option<Timestamp>| Message {
-            event: EventId::new(&episode, condition.as_str()),
-            body: body(&alert_id, n, condition, fired_at, resolved_at),
+            event: EventId::new(&id, condition.as_str()),
+            body: body(subject, condition, fired_at, resolved_at),
             is_resolved: condition == Condition::Resolved,
         };
         Self {
             fired: message(Condition::Fired, None),
             resolved: resolved_after
                 .map(|after| message(Condition::Resolved, Some(at(fired_after + after)))),
-            slot_folder: format!("slots/{CONNECTION}/{}/{slot}", action.as_str()),
-            correlation: ItemId::new(&slot, 0).correlation().to_string(),
+            slots: if slots.is_empty() { alone() } else { slots },
+            id,
         }
     }
 
@@ -104,21 +159,42 @@ impl Episode {
     }
 }
 
+fn alert_id(n: usize) -> String {
+    format!(
+        "/subscriptions/11111111-2222-3333-4444-555555555555/providers/Microsoft.AlertsManagement/alerts/{n:08}"
+    )
+}
+
+fn rule_id(n: usize) -> String {
+    format!(
+        "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/web/providers/Microsoft.Insights/metricAlerts/cpu{n}"
+    )
+}
+
+fn host_name(n: usize) -> String {
+    format!("web{n:02}")
+}
+
 fn body(
-    alert_id: &str,
-    n: usize,
+    subject: &Subject,
     condition: Condition,
     fired_at: Timestamp,
     resolved_at: Option<Timestamp>,
 ) -> Bytes {
+    let items: Vec<String> = subject
+        .configuration_items
+        .iter()
+        .map(|n| host_name(*n))
+        .collect();
     let mut essentials = serde_json::json!({
-        "alertId": alert_id,
-        "alertRule": "CPU over 80 %",
-        "severity": format!("Sev{}", n % 5),
+        "alertId": alert_id(subject.alert),
+        "alertRule": format!("CPU over 80 % ({})", subject.rule),
+        "alertRuleID": rule_id(subject.rule),
+        "severity": format!("Sev{}", subject.alert % 5),
         "signalType": "Metric",
         "monitorCondition": if condition == Condition::Fired { "Fired" } else { "Resolved" },
         "monitoringService": "Platform",
-        "configurationItems": ["web01"],
+        "configurationItems": items,
         "firedDateTime": fired_at.to_string(),
         "essentialsVersion": "1.0",
         "alertContextVersion": "1.0",
@@ -138,7 +214,10 @@ pub fn draw(swarm: &Swarm) -> (Vec<Episode>, Vec<Planned>) {
     let mut dice = Dice::new(swarm.seed, "alerts");
     let mut episodes = Vec::new();
     let mut planned = Vec::new();
+    let mut subjects: Vec<Subject> = Vec::new();
     for n in 0..usize::try_from(swarm.alerts).unwrap_or(0) {
+        let subject = draw_subject(&mut dice, n, subjects.last());
+        subjects.push(subject.clone());
         let fired_after = Duration::from_millis(dice.below(FIRING_SECONDS * 1000));
         let resolved_after = dice.chance(0.7).then(|| {
             Duration::from_millis(match dice.below(3) {
@@ -155,10 +234,34 @@ pub fn draw(swarm: &Swarm) -> (Vec<Episode>, Vec<Planned>) {
             let at = fired_after + after + resolved_lag;
             deliver(&mut dice, &mut planned, n, true, at);
         }
-        episodes.push(Episode::new(n, fired_after, resolved_after));
+        episodes.push(Episode::about(
+            &subject,
+            swarm.shape,
+            fired_after,
+            resolved_after,
+        ));
     }
     planned.sort_by_key(|planned| (planned.at, planned.episode, planned.is_resolved));
     (episodes, planned)
+}
+
+/// Few rules and hosts, so that alerts meet; and now and then the same alert fires again.
+fn draw_subject(dice: &mut Dice, n: usize, last: Option<&Subject>) -> Subject {
+    let pick = |dice: &mut Dice, of| usize::try_from(dice.below(of)).unwrap_or(0);
+    if let Some(last) = last
+        && dice.chance(0.2)
+    {
+        return last.clone();
+    }
+    let mut configuration_items = vec![pick(dice, 3)];
+    if dice.chance(0.3) {
+        configuration_items.push((configuration_items[0] + 1) % 3);
+    }
+    Subject {
+        alert: n,
+        rule: pick(dice, 2),
+        configuration_items,
+    }
 }
 
 fn lag(dice: &mut Dice, chance_of_long: f64) -> Duration {

@@ -1,6 +1,7 @@
 //! What takes effect after its caller has given up: writes that a store finishes late, and requests of a process that
 //! stood still in the middle of its send.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,11 +10,15 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore as _, PutMode, PutOptions, PutPayload};
 
+use crate::process::Process;
+
 /// What takes effect late.
 #[derive(Debug)]
 pub enum Deed {
     /// An object is made, unless it is there.
     Create(Path, PutPayload),
+    /// An object is made if its maker still lives.
+    CreateIfAlive(Arc<Process>, Path, PutPayload),
     /// An object is removed.
     Delete(Path),
     /// A request reaches the product; nobody waits for its answer.

@@ -87,7 +87,7 @@ pub fn warm(variant: Variant) -> (Ran, Vec<Violation>) {
     let (Some(sent), Some(create), Some(answered)) = (
         moment("azure sends"),
         moment("product POST /api"),
-        moment("azure gets 2xx created"),
+        moment("azure gets 200 created"),
     ) else {
         seen.push(violation("the second alert was not made inline".to_owned()));
         return (ran, seen);

@@ -1,19 +1,24 @@
-//! What must hold when everything is quiet again (reliability-security §3.1, DESIGN §1).
+//! What must hold when everything is quiet again (reliability-security §3.1, DESIGN §1). What must hold at every moment
+//! is in [`crate::watch`], and docs/simulation.md has the list of both.
 
-use itsm_connector::domain::slot::{Phase, Slot};
+use std::collections::{BTreeMap, BTreeSet};
+
+use itsm_connector::domain::identity::{ItemId, SlotId};
+use itsm_connector::domain::slot::Slot;
 use itsm_connector::domain::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-use simulators::journal::{Entry, Execution, Kind};
 
-use crate::alerts::Episode;
-use crate::counters;
-use crate::product::{CLIENT_SECRET, CONNECTION, holds};
+use crate::alerts::{Episode, folder_of};
+use crate::hosts::WEBHOOK_KEY;
+use crate::people::{CLOSED_BY_HAND, OTHER_SYSTEM};
+use crate::product::{CLIENT_SECRET, holds};
 use crate::scene::Scene;
 use crate::sender::Told;
-use crate::swarm::Variant;
 
+mod adoptions;
 mod history;
+mod slots;
 
 /// One snapshot of a slot, as it is stored.
 #[derive(Debug, Clone, Deserialize)]
@@ -23,6 +28,22 @@ pub struct Snapshot {
     /// What it says.
     pub state: Slot,
 }
+
+/// Folders that the state may have (I19).
+const FOLDERS: [&str; 12] = [
+    "allowances",
+    "dead",
+    "facts",
+    "gates",
+    "journal",
+    "leases",
+    "pending",
+    "probe",
+    "quarantine",
+    "slots",
+    "storms",
+    "sweeps",
+];
 
 /// All snapshots of a slot, the oldest first.
 pub fn snapshots(scene: &Scene, folder: &str) -> Vec<Snapshot> {
@@ -55,37 +76,43 @@ pub fn accuse_of_waiting(scene: &Scene) {
     );
 }
 
-/// What is known of an episode at the end.
-struct Ending<'a> {
-    scene: &'a Scene,
-    episode: &'a Episode,
-    told: Told,
-    history: Vec<Snapshot>,
-    /// The product's records with its correlation id, in the order of their making.
-    items: Vec<&'a Value>,
-}
-
 /// Checks everything.
 pub fn check(scene: &Scene, episodes: &[Episode], told: &[Told]) {
     let now_ms = scene.now_ms();
     let incidents = scene.product().incidents(now_ms);
+    let people = scene.product().people.clone();
+    let mut members: BTreeMap<&SlotId, Vec<(&Episode, Told)>> = BTreeMap::new();
     for (episode, told) in episodes.iter().zip(told) {
-        let is_of = |incident: &&Value| incident["correlation_id"] == episode.correlation.as_str();
-        let ending = Ending {
+        for slot in &episode.slots {
+            members.entry(slot).or_default().push((episode, *told));
+        }
+    }
+    for (slot, episodes) in &members {
+        let of_this = |incident: &&Value| {
+            let key = incident["sys_id"].as_str().unwrap_or_default();
+            let now = incident["correlation_id"].as_str().unwrap_or_default();
+            let original = people.taken_from.get(key).map_or(now, String::as_str);
+            ItemId::from_correlation(original).is_some_and(|(of, _)| of == **slot)
+        };
+        let ending = slots::Ending {
             scene,
-            episode,
-            told: *told,
-            history: snapshots(scene, &episode.slot_folder),
-            items: incidents.iter().filter(is_of).collect(),
+            slot,
+            episodes,
+            history: snapshots(scene, &folder_of(slot)),
+            items: incidents.iter().filter(of_this).collect(),
+            people: &people,
         };
         ending.check();
     }
-    check_strangers(scene, episodes, &incidents);
+    let known: BTreeSet<&SlotId> = members.into_keys().collect();
+    check_strangers(scene, &known, &incidents);
+    check_people(scene, &incidents);
     check_secrets(scene);
+    check_left_overs(scene);
 }
 
 /// Only ours is written, and nothing is made that nobody asked for.
-fn check_strangers(scene: &Scene, episodes: &[Episode], incidents: &[Value]) {
+fn check_strangers(scene: &Scene, known: &BTreeSet<&SlotId>, incidents: &[Value]) {
     let bystander = scene.product().bystander.clone();
     for incident in incidents {
         let is_bystander = incident["sys_id"] == bystander.as_str();
@@ -95,10 +122,10 @@ fn check_strangers(scene: &Scene, episodes: &[Episode], incidents: &[Value]) {
                 format!("a stranger's record was changed: {incident}"),
             );
         }
-        let is_known = episodes
-            .iter()
-            .any(|episode| incident["correlation_id"] == episode.correlation.as_str());
-        if !is_bystander && !is_known {
+        let correlation = incident["correlation_id"].as_str().unwrap_or_default();
+        let is_known =
+            ItemId::from_correlation(correlation).is_some_and(|(slot, _)| known.contains(&slot));
+        if !is_bystander && !is_known && correlation != OTHER_SYSTEM {
             scene
                 .ledger
                 .accuse("P2", format!("nobody asked for this record: {incident}"));
@@ -106,13 +133,51 @@ fn check_strangers(scene: &Scene, episodes: &[Episode], incidents: &[Value]) {
     }
 }
 
-/// No secret of the connection, and no token, is in anything that is stored (I23).
+/// What a person wrote last stands.
+fn check_people(scene: &Scene, incidents: &[Value]) {
+    let people = scene.product().people.clone();
+    // Made again under the same key after it was deleted, a record has nothing of what was written before.
+    let was_deleted = |key: &String| people.deleted.contains_key(key);
+    for ((key, field), text) in people
+        .edits
+        .iter()
+        .filter(|((key, _), _)| !was_deleted(key))
+    {
+        let of_this = |incident: &&Value| incident["sys_id"] == key.as_str();
+        if let Some(incident) = incidents.iter().find(of_this)
+            && incident[*field] != text.as_str()
+        {
+            scene.ledger.accuse(
+                "people",
+                format!("a person wrote {text:?} into {field}: {incident}"),
+            );
+        }
+    }
+    // Whoever reopens by its configuration may close again; a duplicate is one whoever closed it.
+    let reopens = scene.swarm.shape.reopen_within.is_some();
+    for key in people.closed.keys().filter(|_| !reopens) {
+        let of_this = |incident: &&Value| incident["sys_id"] == key.as_str();
+        if let Some(incident) = incidents.iter().find(of_this)
+            && !people.reopened.contains_key(key)
+            && !was_deleted(key)
+            && incident["close_notes"] != CLOSED_BY_HAND
+            && !scene.product().raced.contains(key)
+        {
+            scene.ledger.accuse(
+                "people",
+                format!("a person closed it, and somebody else's words stand there: {incident}"),
+            );
+        }
+    }
+}
+
+/// No secret of the connection, no key of the webhook and no token is in anything that is stored (I23).
 fn check_secrets(scene: &Scene) {
     let tokens = scene.product().tokens.clone();
     let secrets: Vec<&str> = tokens
         .iter()
         .map(String::as_str)
-        .chain([CLIENT_SECRET])
+        .chain([CLIENT_SECRET, WEBHOOK_KEY])
         .collect();
     for name in scene.names("") {
         let Some(content) = scene.peek(&name) else {
@@ -127,163 +192,13 @@ fn check_secrets(scene: &Scene) {
     }
 }
 
-impl Ending<'_> {
-    fn accuse(&self, invariant: &'static str, seen: &str) {
-        let states: Vec<&str> = self
-            .items
-            .iter()
-            .filter_map(|item| item["state"].as_str())
-            .collect();
-        self.scene.ledger.accuse(
-            invariant,
-            format!(
-                "{}: {seen}; items {states:?}, told {:?}, slot {:?}",
-                self.episode.correlation,
-                self.told,
-                self.last().map(|slot| &slot.phase)
-            ),
-        );
-    }
-
-    fn last(&self) -> Option<&Slot> {
-        self.history.last().map(|snapshot| &snapshot.state)
-    }
-
-    fn is_dead(&self, is_resolved: bool) -> bool {
-        self.episode.message(is_resolved).is_some_and(|message| {
-            let letter = format!("dead/{CONNECTION}/{}", message.event);
-            self.scene.peek(&letter).is_some()
-        })
-    }
-
-    fn check(&self) {
-        self.check_counts();
-        self.check_resolution();
-        history::check(self.scene, &self.episode.correlation, &self.history);
-        self.count_adoptions();
-    }
-
-    /// I2, I4, I5, I6.
-    fn check_counts(&self) {
-        if self.told.fired_kept && self.items.is_empty() && !self.is_dead(false) {
-            self.accuse(
-                "I2",
-                "answered 2xx, and there is no work item and no dead letter",
-            );
-        }
-        let counting = |item: &&&Value| !is_duplicate(item) && !self.was_closed_by_person(item);
-        if self.items.iter().filter(counting).count() > 1 {
-            self.accuse("I4", "more than one work item counts");
-        }
-        let made = self.items.len();
-        match self.scene.swarm.variant {
-            Variant::Enforced if made > 1 => {
-                self.accuse("I5", "made twice although the product keeps our key unique");
-            }
-            Variant::BestEffort
-                if made > 1 && !self.scene.product().was_misled(&self.episode.correlation) =>
-            {
-                self.accuse("I6", "made twice although nobody stood still before a send");
-            }
-            _ => {}
-        }
-        if made > 1 {
-            self.scene.ledger.count("transient extra items");
-        }
-        let with_letter = self.is_dead(false) || self.is_dead(true);
-        let is_buried = matches!(
-            self.last().map(|slot| &slot.phase),
-            Some(Phase::Dead { .. })
-        );
-        if with_letter {
-            self.scene.ledger.count("dead letters");
-        }
-        if with_letter && !is_buried {
-            // A false alarm and no loss: whoever gave up died, or was ended, before it could take that back.
-            self.scene.ledger.count("dead letters of settled alerts");
-        }
-        if is_buried && !with_letter {
-            self.accuse("R25", "the slot is buried without a dead letter");
+/// Nothing lies about in a folder that nobody sweeps (I19).
+fn check_left_overs(scene: &Scene) {
+    for name in scene.names("") {
+        let folder = name.split('/').next().unwrap_or_default();
+        if !FOLDERS.contains(&folder) {
+            let seen = format!("{name} is in a folder that nobody knows");
+            scene.ledger.accuse("I19", seen);
         }
     }
-
-    /// I7: what has ended is resolved, and nothing is resolved that has not ended.
-    fn check_resolution(&self) {
-        let with_letter = self.is_dead(false) || self.is_dead(true);
-        if !self.items.is_empty()
-            && self.items.iter().all(|item| is_duplicate(item))
-            && !with_letter
-        {
-            self.accuse("I4", "every work item was closed as a duplicate");
-        }
-        let known = self.last().and_then(Slot::item);
-        let is_known =
-            |item: &&&Value| known.is_none_or(|known| item["sys_id"] == known.id.as_str());
-        let Some(kept) = self.items.iter().find(is_known) else {
-            if known.is_some() {
-                self.accuse("I4", "the slot's work item does not exist");
-            }
-            return;
-        };
-        let is_over = matches!(kept["state"].as_str(), Some("6" | "7" | "8"));
-        if self.told.fired_kept && self.told.resolved_kept && !is_over && !with_letter {
-            self.accuse("I7", "the alert is over and its work item is open");
-        }
-        if is_over && !self.told.resolved_sent && !self.was_closed_by_person(kept) {
-            self.accuse("I7", "the work item was resolved and nobody said so");
-        }
-    }
-
-    fn was_closed_by_person(&self, item: &Value) -> bool {
-        let key = item["sys_id"].as_str();
-        key.is_some_and(|key| self.scene.product().closed_by_person.contains(key))
-    }
-
-    /// What the product's journal shows of how the item came to be known.
-    fn count_adoptions(&self) {
-        let Some(item) = self.last().and_then(Slot::item) else {
-            return;
-        };
-        let product = self.scene.product();
-        let of_ours = |entry: &&Entry| {
-            entry.kind == Kind::Create && entry.sys_id.as_deref() == Some(&item.id)
-        };
-        let creates: Vec<&Entry> = product.journal().iter().filter(of_ours).collect();
-        let counts = &self.scene.ledger;
-        if creates
-            .iter()
-            .any(|entry| entry.execution == Execution::Late)
-        {
-            counts.count(counters::ADOPTED_LATE);
-        }
-        let lost = [
-            "drop_reply_after_write",
-            "commit_then500",
-            "slow",
-            "cut_body",
-            "broken_json_with200",
-        ];
-        let was_lost = |entry: &Entry| {
-            entry.execution == Execution::Executed
-                && entry
-                    .fault
-                    .as_deref()
-                    .is_some_and(|fault| lost.contains(&fault))
-        };
-        if self.scene.swarm.variant == Variant::BestEffort
-            && creates.iter().any(|entry| was_lost(entry))
-        {
-            counts.count(counters::ADOPTED_BY_SEARCH);
-        }
-        let refused = |entry: &Entry| {
-            entry.kind == Kind::Create && entry.status == 403 && entry.fault.is_none()
-        };
-        if self.scene.swarm.variant == Variant::Enforced && product.journal().iter().any(refused) {
-            counts.count(counters::ADOPTED_REFUSED);
-        }
-    }
-}
-
-fn is_duplicate(item: &Value) -> bool {
-    item["close_code"] == "Duplicate"
 }

@@ -170,10 +170,18 @@ impl Ledger {
 
     /// Writes down what must not have happened.
     pub fn accuse(&self, invariant: &'static str, seen: impl Into<String>) {
-        self.pages().violations.push(Violation {
-            invariant,
-            seen: seen.into(),
-        });
+        let seen = seen.into();
+        let mut pages = self.pages();
+        let at = pages.lines.back().map_or(Duration::ZERO, |line| line.at);
+        let line = Line {
+            number: 0,
+            at,
+            node: "VIOLATION".into(),
+            what: format!("{invariant}: {seen}"),
+            outcome: String::new(),
+        };
+        self.keep(&mut pages, line);
+        pages.violations.push(Violation { invariant, seen });
     }
 
     /// How many calls there were.

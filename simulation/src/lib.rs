@@ -9,6 +9,7 @@
 
 pub mod alerts;
 pub mod backlog;
+pub mod class;
 pub mod clock;
 pub mod counters;
 pub mod dice;
@@ -16,7 +17,9 @@ pub mod frugality;
 pub mod hosts;
 pub mod invariants;
 pub mod ledger;
+pub mod logs;
 pub mod matrix;
+pub mod people;
 pub mod planted;
 pub mod pool;
 pub mod process;
@@ -26,7 +29,9 @@ pub mod run;
 pub mod scene;
 pub mod seeds;
 pub mod sender;
+pub mod shape;
 pub mod store;
 pub mod swarm;
 pub mod transport;
 pub mod vault;
+pub mod watch;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use simulation::matrix::{self, Extent};
 use simulation::planted::Planted;
+use simulation::planted::hunt::{EXPECTED, Expected, hunt, look};
 use simulation::report::{SEEDS_FOR_SOMETIMES, Tally};
 use simulation::seeds::{self, Request};
 use simulation::swarm::Variant;
@@ -21,6 +22,12 @@ struct Arguments {
     /// The first of them.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// Begin no further run after this: `90s`, `10m`, `8h`.
+    #[arg(long, value_parser = span)]
+    time_box: Option<Duration>,
+    /// Red if the time box was over before so many seeds were run.
+    #[arg(long, default_value_t = 0)]
+    at_least: u64,
     /// Exactly these seeds.
     #[arg(long, value_delimiter = ',', conflicts_with_all = ["seeds", "from"])]
     seed: Vec<u64>,
@@ -39,9 +46,15 @@ struct Arguments {
     /// Of the crash matrix, only this case.
     #[arg(long, requires = "exhaustive")]
     case: Option<String>,
-    /// Take a defence away, to see it missed: conflicts-succeed, answers-undurable, loses-markers, unknown-is-refused, blind-audit.
+    /// Take a defence away, to see it missed; `help` lists them.
     #[arg(long, value_parser = planted)]
     planted: Option<Planted>,
+    /// Take each defence away in turn, and see each of them missed within the seeds that its share allows.
+    #[arg(long, conflicts_with_all = ["seeds", "seed", "exhaustive", "planted"])]
+    planted_bugs: bool,
+    /// With how many of so many seeds each planted bug, or the one that is named, is found.
+    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["seeds", "seed", "exhaustive"])]
+    measure: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -55,10 +68,10 @@ enum Which {
 }
 
 fn planted(word: &str) -> Result<Planted, String> {
-    let found = Planted::ALL.into_iter().find(|bug| bug.as_str() == word);
-    found.ok_or_else(|| {
-        let words: Vec<&str> = Planted::ALL.iter().map(|bug| bug.as_str()).collect();
-        format!("expected one of {}", words.join(", "))
+    Planted::parse(word).ok_or_else(|| {
+        let told = |bug: &Planted| format!("  {:<30} {}", bug.as_str(), bug.meaning());
+        let all: Vec<String> = Planted::ALL.iter().map(told).collect();
+        format!("expected one of\n{}", all.join("\n"))
     })
 }
 
@@ -78,7 +91,11 @@ fn main() -> ExitCode {
         Which::Both => Variant::ALL.to_vec(),
     };
     let began = stopwatch();
+    if arguments.planted_bugs || arguments.measure.is_some() {
+        return hunt_all(&arguments, began);
+    }
     let mut tally = Tally::default();
+    let mut enough = true;
     let is_chosen = !arguments.seed.is_empty();
     if !is_chosen && arguments.planted.is_none() {
         let case = arguments.case.as_deref();
@@ -101,22 +118,102 @@ fn main() -> ExitCode {
             planted: arguments.planted,
             trace: arguments.trace,
         };
-        let runs = (request.seeds.len() * request.variants.len()) as u64;
-        let shows = std::io::stderr().is_terminal() && !is_chosen;
-        tally.merge(seeds::run_all(&request, &|done| {
-            if shows && (done.is_multiple_of(50) || done == runs) {
-                let _ = write!(std::io::stderr(), "\r{done} of {runs} runs ");
-            }
-        }));
-        if shows {
+        tally.merge(seeds::run_all(
+            &request,
+            &watched(&arguments, &request, began),
+        ));
+        if std::io::stderr().is_terminal() {
             let _ = writeln!(std::io::stderr());
+        }
+        let whole = tally.seeded / request.variants.len() as u64;
+        if whole < request.seeds.len() as u64 {
+            let next = arguments.from + whole;
+            println_out(&format!(
+                "the time box was over after {whole} of {} seeds; go on with --from {next}",
+                request.seeds.len()
+            ));
+        }
+        if !is_chosen && whole < arguments.at_least {
+            println_out(&format!(
+                "TOO FEW SEEDS: {whole}, {} are asked for",
+                arguments.at_least
+            ));
+            enough = false;
         }
     }
     let counts = !is_chosen
         && !arguments.exhaustive
-        && arguments.seeds >= SEEDS_FOR_SOMETIMES
+        && tally.seeded / 2 >= SEEDS_FOR_SOMETIMES
         && matches!(arguments.variant, Which::Both);
-    report(&arguments, &tally, began.elapsed(), counts)
+    let told = report(&arguments, &tally, began.elapsed(), counts);
+    if enough { told } else { ExitCode::FAILURE }
+}
+
+/// `90s`, `10m`, `8h`.
+fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a number and a unit: 90s, 10m, 8h".to_owned();
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}
+
+/// Shows on a terminal how far it is, and says when the time box is over.
+fn watched(
+    arguments: &Arguments,
+    request: &Request,
+    began: Instant,
+) -> impl Fn(u64) -> bool + Sync + use<> {
+    let runs = (request.seeds.len() * request.variants.len()) as u64;
+    let shows = std::io::stderr().is_terminal() && arguments.seed.is_empty();
+    let time_box = arguments.time_box;
+    move |done| {
+        if shows && (done.is_multiple_of(50) || done == runs) {
+            let rate = done as f64 / began.elapsed().as_secs_f64().max(0.001);
+            let _ = write!(
+                std::io::stderr(),
+                "\r{done} of {runs} runs, {rate:.0} a second "
+            );
+        }
+        time_box.is_none_or(|time_box| began.elapsed() < time_box)
+    }
+}
+
+fn println_out(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Hunts each planted bug; red if one is not found.
+fn hunt_all(arguments: &Arguments, began: Instant) -> ExitCode {
+    let wanted = |expected: &&Expected| arguments.planted.is_none_or(|bug| expected.bug == bug);
+    let mut all_found = true;
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "planted bugs");
+    for expected in EXPECTED.iter().filter(wanted) {
+        let row = match arguments.measure {
+            Some(seeds) => look(expected, arguments.from, arguments.from + seeds).as_measured(),
+            None => {
+                let hunted = hunt(expected, arguments.from);
+                all_found &= hunted.first.is_some();
+                hunted.as_text()
+            }
+        };
+        let _ = writeln!(out, "{row}");
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let _ = writeln!(out, "planted bugs: {seconds:.0} s");
+    if all_found {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn report(arguments: &Arguments, tally: &Tally, took: Duration, counts: bool) -> ExitCode {

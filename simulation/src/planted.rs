@@ -1,78 +1,156 @@
 //! Defences taken away on purpose: a simulation that does not miss them would not miss a real bug either.
+//!
+//! Each bug is planted at a port, in what the connector's code is told by the store, the product or its own answer, so
+//! that what ships has no switch for any of them. Where the bug would be in the core (an audit that is left out, a claim
+//! that nobody takes), the port is made to look as if the core had it: the effect on everybody else is the same.
+//! [`hunt`] has the share of seeds that find each.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use itsm_connector::domain::allowance::Meter;
-use itsm_connector::domain::connection::Connection;
-use itsm_connector::domain::failure::{CallFailure, Effect};
-use itsm_connector::domain::identity::CorrelationId;
-use itsm_connector::domain::name::ConnectionName;
-use itsm_connector::domain::work_item::{
-    Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType,
-};
-use itsm_connector::ports::{ItsmProduct, Products};
-use object_store::PutResult;
+use bytes::Bytes;
+use http::StatusCode;
+use itsm_connector::hosts::reply::Reply;
+use itsm_connector::ports::Products;
 use object_store::path::Path;
+use object_store::{PutPayload, PutResult};
 
-/// A bug that is planted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Planted {
-    /// The store ignores create-only: every claim is granted.
-    ConflictsSucceed,
-    /// The store says that an alert is kept when it is not.
-    AnswersUndurable,
+use crate::backlog::Deed;
+use crate::process::Process;
+use crate::product::holds;
+
+pub mod hunt;
+mod products;
+
+macro_rules! bugs {
+    ($($(#[doc = $meaning:literal])* $name:ident $word:literal,)*) => {
+        /// A bug that is planted.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Planted { $($(#[doc = $meaning])* $name,)* }
+
+        impl Planted {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As on the command line.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// What is wrong.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),*).trim_ascii(),)* }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// Nobody claims: whoever finds no work item by its correlation id makes one.
+    SearchThenCreate "search-then-create",
+    /// Whoever fails takes the claim, and all that is known of the slot, with it.
+    ClaimRemovedOnError "claim-removed-on-error",
+    /// A claim that ran out is taken over, and the item is made again without looking for it.
+    RerunWithoutReconciliation "rerun-without-reconciliation",
+    /// Nobody looks for a second item, and one too many stays open.
+    NoAudit "no-audit",
+    /// The audit's search shows the oldest item only.
+    BlindAudit "blind-audit",
+    /// A Resolved that comes before its Fired is dropped.
+    EarlyResolvedDropped "early-resolved-dropped",
+    /// An alert is answered 2xx before it is written down.
+    AcknowledgedBeforeJournaled "acknowledged-before-journaled",
+    /// An alert is answered 2xx although the store failed.
+    AnswersUndurable "answers-undurable",
     /// Pending markers are lost without a word.
-    LosesMarkers,
+    LosesMarkers "loses-markers",
+    /// What a retry could mend is answered 500.
+    ServerErrorInsteadOf503 "500-instead-of-503",
+    /// The correlation id and the key name the slot, and not the item.
+    CorrelationPerSlot "correlation-per-slot",
+    /// The store ignores create-only: every claim is granted.
+    ConflictsSucceed "conflicts-succeed",
+    /// A conflict is taken for a loss; nobody reads back whose write is there.
+    ConflictIsLoss "conflict-is-loss",
+    /// Drains take no lease.
+    DrainWithoutLease "drain-without-lease",
+    /// What the product asks to wait is not read.
+    RetryAfterIgnored "retry-after-ignored",
+    /// A record is written to without having been read.
+    WriteWithoutRead "write-without-read",
     /// An outcome that nobody knows is taken for a refusal.
-    UnknownIsRefused,
-    /// Of several items with one correlation id, the search shows the oldest only: there is nothing to audit.
-    BlindAudit,
+    UnknownIsRefused "unknown-is-refused",
 }
 
 impl Planted {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::ConflictsSucceed,
-        Self::AnswersUndurable,
-        Self::LosesMarkers,
-        Self::UnknownIsRefused,
-        Self::BlindAudit,
-    ];
+    fn is(self, process: &Process) -> bool {
+        process.scene.planted == Some(self)
+    }
 
-    /// As on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ConflictsSucceed => "conflicts-succeed",
-            Self::AnswersUndurable => "answers-undurable",
-            Self::LosesMarkers => "loses-markers",
-            Self::UnknownIsRefused => "unknown-is-refused",
-            Self::BlindAudit => "blind-audit",
+    /// Reads its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|bug| bug.as_str() == word)
+    }
+
+    /// What it does instead of a call that makes an object.
+    pub fn instead_of_put(
+        process: &Arc<Process>,
+        location: &Path,
+        payload: &PutPayload,
+    ) -> Option<PutResult> {
+        let is_in = |folder| location.as_ref().starts_with(folder);
+        let keeps = is_in("journal/") || is_in("pending/");
+        if Self::AcknowledgedBeforeJournaled.is(process) && keeps {
+            let scene = &process.scene;
+            let wait = Duration::from_millis(scene.weather().between(10, 3_000));
+            let deed = Deed::CreateIfAlive(Arc::clone(process), location.clone(), payload.clone());
+            scene.backlog().add(scene.elapsed() + wait, deed);
+            return Some(made());
+        }
+        let is_claim = || {
+            let says_so = |part: &Bytes| holds(part, b"\"is\":\"creating\"");
+            is_in("slots/") && payload.iter().any(says_so)
+        };
+        let pretends = (Self::LosesMarkers.is(process) && is_in("pending/"))
+            || (Self::DrainWithoutLease.is(process) && is_in("leases/"))
+            || (Self::SearchThenCreate.is(process) && is_claim());
+        pretends.then(made)
+    }
+
+    /// What it makes of what is written.
+    pub fn on_payload(process: &Process, location: &Path, payload: PutPayload) -> PutPayload {
+        if !Self::EarlyResolvedDropped.is(process) || !location.as_ref().starts_with("slots/") {
+            return payload;
+        }
+        let content: Bytes = payload.into();
+        let without = serde_json::from_slice::<serde_json::Value>(&content).map(|mut content| {
+            if let Some(state) = content["state"].as_object_mut() {
+                state.remove("early");
+            }
+            content.to_string()
+        });
+        match without {
+            Ok(without) => PutPayload::from(without),
+            Err(_) => PutPayload::from(content),
         }
     }
 
-    /// What it does instead of a put.
-    pub fn put(planted: Option<Self>, location: &Path) -> Option<object_store::Result<PutResult>> {
-        let is_marker = location.as_ref().starts_with("pending/");
-        (planted == Some(Self::LosesMarkers) && is_marker).then(|| Ok(made()))
-    }
-
     /// What it makes of a put's answer.
-    pub fn put_answer(
-        planted: Option<Self>,
+    pub fn on_put(
+        process: &Process,
         location: &Path,
         answer: object_store::Result<PutResult>,
     ) -> object_store::Result<PutResult> {
         let is_in = |folder| location.as_ref().starts_with(folder);
-        match (planted, &answer) {
-            (Some(Self::ConflictsSucceed), Err(object_store::Error::AlreadyExists { .. }))
-                if is_in("slots/") =>
+        match &answer {
+            Err(object_store::Error::AlreadyExists { .. })
+                if Self::ConflictsSucceed.is(process) && (is_in("slots/") || is_in("probe/")) =>
             {
                 Ok(made())
             }
-            (Some(Self::AnswersUndurable), Err(object_store::Error::Generic { .. }))
-                if is_in("journal/") || is_in("pending/") =>
+            Err(object_store::Error::Generic { .. })
+                if Self::AnswersUndurable.is(process)
+                    && (is_in("journal/") || is_in("pending/")) =>
             {
                 Ok(made())
             }
@@ -80,11 +158,38 @@ impl Planted {
         }
     }
 
+    /// What a writer that was told of a conflict, or nothing, reads where it wrote; `None` if that is what is there.
+    pub fn on_read_back(process: &Process, content: &[u8]) -> Option<Bytes> {
+        if !Self::ConflictIsLoss.is(process) {
+            return None;
+        }
+        let mut content: serde_json::Value = serde_json::from_slice(content).ok()?;
+        *content.get_mut("writer")? = "somebody else".into();
+        Some(content.to_string().into())
+    }
+
+    /// What it makes of the product's answer.
+    pub fn on_answer(planted: Option<Self>, answer: &mut http::Response<Bytes>) {
+        if planted == Some(Self::RetryAfterIgnored) {
+            answer.headers_mut().remove(http::header::RETRY_AFTER);
+            answer.headers_mut().remove("x-ratelimit-reset");
+        }
+    }
+
+    /// What it makes of our answer to Azure.
+    pub fn on_reply(planted: Option<Self>, mut reply: Reply) -> Reply {
+        let is_planted = planted == Some(Self::ServerErrorInsteadOf503);
+        if is_planted && reply.status == StatusCode::SERVICE_UNAVAILABLE {
+            reply.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        reply
+    }
+
     /// What it makes of the products' clients.
-    pub fn products(planted: Option<Self>, products: Arc<dyn Products>) -> Arc<dyn Products> {
-        match planted {
-            Some(bug @ (Self::UnknownIsRefused | Self::BlindAudit)) => {
-                Arc::new(Worse { bug, products })
+    pub fn products(process: &Arc<Process>, products: Arc<dyn Products>) -> Arc<dyn Products> {
+        match process.scene.planted {
+            Some(bug) if products::concerns(bug) => {
+                products::worse(bug, Arc::clone(process), products)
             }
             _ => products,
         }
@@ -96,93 +201,5 @@ fn made() -> PutResult {
         e_tag: None,
         version: None,
         extensions: Default::default(),
-    }
-}
-
-struct Worse {
-    bug: Planted,
-    products: Arc<dyn Products>,
-}
-
-struct WorseProduct {
-    bug: Planted,
-    product: Arc<dyn ItsmProduct>,
-}
-
-#[async_trait]
-impl Products for Worse {
-    async fn product(
-        &self,
-        connection: &Arc<Connection>,
-    ) -> Result<Arc<dyn ItsmProduct>, CallFailure> {
-        let product = self.products.product(connection).await?;
-        Ok(Arc::new(WorseProduct {
-            bug: self.bug,
-            product,
-        }))
-    }
-
-    fn meter(&self, connection: &ConnectionName) -> Meter {
-        self.products.meter(connection)
-    }
-}
-
-#[async_trait]
-impl ItsmProduct for WorseProduct {
-    async fn create(
-        &self,
-        item: &NewWorkItem,
-        within: Duration,
-    ) -> Result<WorkItemSeen, CallFailure> {
-        let made = self.product.create(item, within).await;
-        made.map_err(|mut failure| {
-            if self.bug == Planted::UnknownIsRefused && failure.effect == Effect::Unknown {
-                failure.effect = Effect::Refused;
-            }
-            failure
-        })
-    }
-
-    async fn read(
-        &self,
-        item: &WorkItemRef,
-        within: Duration,
-    ) -> Result<Option<WorkItemSeen>, CallFailure> {
-        self.product.read(item, within).await
-    }
-
-    async fn find(
-        &self,
-        kind: WorkItemType,
-        correlation: &CorrelationId,
-        within: Duration,
-    ) -> Result<Vec<WorkItemSeen>, CallFailure> {
-        let mut found = self.product.find(kind, correlation, within).await?;
-        if self.bug == Planted::BlindAudit {
-            found.truncate(1);
-        }
-        Ok(found)
-    }
-
-    async fn look_up(
-        &self,
-        kind: WorkItemType,
-        number: &str,
-        within: Duration,
-    ) -> Result<Option<WorkItemSeen>, CallFailure> {
-        self.product.look_up(kind, number, within).await
-    }
-
-    async fn write(
-        &self,
-        item: &WorkItemRef,
-        change: &Change,
-        within: Duration,
-    ) -> Result<(), CallFailure> {
-        self.product.write(item, change, within).await
-    }
-
-    async fn sign_in(&self, within: Duration) -> Result<(), CallFailure> {
-        self.product.sign_in(within).await
     }
 }

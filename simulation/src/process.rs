@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -10,6 +11,7 @@ use crate::counters;
 use crate::dice::Dice;
 use crate::scene::Scene;
 use crate::swarm::Class;
+use crate::watch::Notes;
 
 /// What a process is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,9 @@ pub struct Process {
     dead: AtomicBool,
     died: Notify,
     dice: Mutex<Dice>,
+    skew_ms: i64,
+    stalled_until: Mutex<Duration>,
+    notes: Mutex<Notes>,
 }
 
 /// A port call that has begun.
@@ -44,7 +49,7 @@ pub struct Call<'a> {
 
 impl Process {
     /// The `life`th life of a node.
-    pub fn new(scene: Arc<Scene>, node: &str, life: u64, role: Role) -> Self {
+    pub fn new(scene: Arc<Scene>, node: &str, life: u64, role: Role, skew_ms: i64) -> Self {
         let dice = Dice::new(scene.swarm.seed, &format!("fate/{node}/{life}"));
         Self {
             node: format!("{node}.{life}").into(),
@@ -53,7 +58,52 @@ impl Process {
             dead: AtomicBool::new(false),
             died: Notify::new(),
             dice: Mutex::new(dice),
+            skew_ms,
+            stalled_until: Mutex::default(),
+            notes: Mutex::default(),
         }
+    }
+
+    /// What is noted of it.
+    pub fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its own wall clock, in Unix milliseconds.
+    pub fn wall_ms(&self) -> i64 {
+        self.scene.now_ms() + self.skew_ms
+    }
+
+    /// Stands still as a whole: none of its calls begins before it goes on.
+    async fn stand_still(&self) {
+        let scene = &*self.scene;
+        if scene.strikes(Class::Stall) {
+            let span = Duration::from_millis(scene.weather().between(1_000, 400_000));
+            let until = scene.elapsed() + span;
+            let mut stalled = self.stalled_until();
+            *stalled = (*stalled).max(until);
+            self.stands_still_until(*stalled);
+        }
+        loop {
+            let until = *self.stalled_until();
+            let left = until.saturating_sub(scene.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            pause(left).await;
+        }
+    }
+
+    /// Notes that some of it stands still until then; of several the last counts.
+    pub fn stands_still_until(&self, until: Duration) {
+        let mut notes = self.notes();
+        notes.thawed_at = notes.thawed_at.max(Some(until));
+    }
+
+    fn stalled_until(&self) -> MutexGuard<'_, Duration> {
+        self.stalled_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// True once it has died.
@@ -103,6 +153,7 @@ impl Process {
         if self.is_dead() {
             std::future::pending::<()>().await;
         }
+        self.stand_still().await;
         let scene = &*self.scene;
         let number = scene.ledger.begin(scene.elapsed(), &self.node, what);
         let dies_after = self.fate(number);
@@ -131,7 +182,11 @@ impl Process {
             return None;
         }
         let mut dice = self.dice();
-        dice.chance(rate).then(|| dice.chance(0.5))
+        let dies = dice.chance(rate).then(|| dice.chance(0.5));
+        if dies.is_some() {
+            self.scene.ledger.count(Class::Crash.as_str());
+        }
+        dies
     }
 }
 

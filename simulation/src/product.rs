@@ -1,17 +1,23 @@
 //! The product: the ServiceNow simulator in process, with the faults that the seed wants, and an account of who made what.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use bytes::Bytes;
+use itsm_connector::domain::identity::ItemId;
 use serde_json::Value;
-use simulators::fault::{Fault, FaultBody, FaultRule, Forbidden};
-use simulators::journal::{Entry, Kind};
+use simulators::fault::FaultRule;
+use simulators::journal::{Entry, Execution, Kind};
 use simulators::machine::{Answer, Machine as _};
 use simulators::servicenow::{Client, Config, ServiceNow};
 
+use crate::alerts::folder_of;
+use crate::people::People;
+use crate::process::Process;
 use crate::scene::Scene;
 use crate::swarm::{Class, Swarm, Variant};
+use crate::transport::LONGEST_CALL;
+
+mod weather;
 
 /// The name of the one connection.
 pub const CONNECTION: &str = "contoso";
@@ -35,14 +41,19 @@ pub struct Product {
     is_calm: bool,
     /// Access tokens that were given out: they must turn up nowhere.
     pub tokens: BTreeSet<String>,
-    /// The slot's folder in the store, by correlation id.
-    pub slots: BTreeMap<String, String>,
     /// Creates that were sent, by correlation id, without those that were answered 401.
     pub sent: BTreeMap<String, u64>,
     /// Correlation ids of which a create was held up right before it was sent.
     pub frozen: BTreeSet<String>,
-    /// Keys of the records that a person has closed.
-    pub closed_by_person: BTreeSet<String>,
+    /// What people have done.
+    pub people: People,
+    /// Records that a person closed between our read and our write: the product has no write that would see it.
+    pub raced: BTreeSet<String>,
+    /// Records to which a write came late, or of which the writer was not told: its process stood still before it was
+    /// sent, the product held it up, or the answer was spoilt.
+    pub unsure_writes: BTreeSet<String>,
+    /// True once an answer named a key that is not the record's.
+    pub told_wrong_keys: bool,
     /// The key of a record that is nobody's business.
     pub bystander: String,
 }
@@ -65,17 +76,19 @@ impl Product {
         let mut machine = ServiceNow::new(config);
         let fields = [("short_description", "The printer is out of paper")];
         let bystander = machine.insert_record("incident", &fields, crate::clock::BEGINNING_MS);
-        for rule in rules.into_iter().chain(drawn_rules(swarm)) {
+        for rule in rules.into_iter().chain(weather::rules(swarm)) {
             machine.faults_mut().add(rule);
         }
         Self {
             machine,
             is_calm: false,
             tokens: BTreeSet::new(),
-            slots: BTreeMap::new(),
             sent: BTreeMap::new(),
             frozen: BTreeSet::new(),
-            closed_by_person: BTreeSet::new(),
+            people: People::default(),
+            raced: BTreeSet::new(),
+            unsure_writes: BTreeSet::new(),
+            told_wrong_keys: false,
             bystander,
         }
     }
@@ -112,34 +125,58 @@ impl Product {
         self.machine.late_calls().0 == 0
     }
 
-    /// A person closes a record.
-    pub fn close_by_person(&mut self, key: &str, now_ms: i64) {
-        if self.machine.close_by_person(key, now_ms) {
-            self.closed_by_person.insert(key.to_owned());
-        }
+    /// The instance itself.
+    pub fn machine_mut(&mut self) -> &mut ServiceNow {
+        &mut self.machine
     }
 }
 
 impl Scene {
     /// The product answers, and the account is kept. Every create must have its own claim in the store (I8).
-    pub fn answer(&self, request: http::Request<Bytes>, now_ms: i64, whose: &str) -> Answer {
+    pub fn answer(
+        &self,
+        request: http::Request<Bytes>,
+        now_ms: i64,
+        whose: &str,
+        by: Option<&Process>,
+    ) -> Answer {
         let correlation = correlation_of(&request);
+        if let Some(by) = by
+            && request.method() == http::Method::PATCH
+        {
+            let key = request.uri().path().rsplit('/').next().unwrap_or_default();
+            by.watch_update(key, request.body());
+        }
         let mut product = self.product();
         if !product.is_calm && !self.is_stormy() && !self.swarm.storm.is_zero() {
             product.is_calm = true;
             product.machine.faults_mut().clear();
         }
         let answer = product.machine.answer(request, now_ms);
-        let status = answer.response.status();
-        if let Some(fault) = product
-            .journal()
-            .last()
-            .and_then(|entry| entry.fault.clone())
-        {
-            self.ledger.count(fault_word(&fault));
+        let status = answer.response.status().as_u16();
+        let Some(entry) = product.journal().last().cloned() else {
+            return answer;
+        };
+        let class = entry.fault.as_deref();
+        if let Some(class) = class.and_then(|fault| weather::class_of(fault, &answer.response)) {
+            self.ledger.count(class.as_str());
+            product.told_wrong_keys |= class == Class::WrongKey;
+        }
+        if entry.kind == Kind::Update {
+            let froze = by.is_none_or(|by| by.stood_still(LONGEST_CALL));
+            let is_unknown = entry.execution == Execution::Executed && entry.fault.is_some();
+            if froze || is_unknown || entry.execution == Execution::Late {
+                let key = entry.path.rsplit('/').next().unwrap_or_default();
+                product.unsure_writes.insert(key.to_owned());
+            }
         }
         if let Some(token) = token_in(answer.response.body()) {
             product.tokens.insert(token);
+        }
+        if entry.kind == Kind::Token {
+            drop(product);
+            self.watch_sign_in(status);
+            return answer;
         }
         let Some(correlation) = correlation.filter(|_| status != 401) else {
             return answer;
@@ -147,9 +184,9 @@ impl Scene {
         let sent = product.sent.entry(correlation.clone()).or_insert(0);
         *sent += 1;
         let sent = *sent;
-        let folder = product.slots.get(&correlation).cloned();
         drop(product);
-        let claims = folder.map_or(0, |folder| self.claims(&folder));
+        self.watch_create(&correlation, &entry, whose);
+        let claims = self.claims(&correlation);
         if sent > claims {
             self.ledger.accuse(
                 "I8",
@@ -159,12 +196,18 @@ impl Scene {
         answer
     }
 
-    /// How many snapshots of a slot say that somebody is making its item.
-    fn claims(&self, folder: &str) -> u64 {
-        let names = self.names(folder);
+    /// How many snapshots of a slot say that somebody is making this item.
+    fn claims(&self, correlation: &str) -> u64 {
+        let Some((slot, generation)) = ItemId::from_correlation(correlation) else {
+            return 0;
+        };
+        let generation = format!("\"generation\":{generation},");
+        let names = self.names(&folder_of(&slot));
         let claims = names.iter().filter_map(|name| self.peek(name));
         claims
-            .filter(|content| holds(content, b"\"is\":\"creating\""))
+            .filter(|content| {
+                holds(content, b"\"is\":\"creating\"") && holds(content, generation.as_bytes())
+            })
             .count() as u64
     }
 }
@@ -200,89 +243,4 @@ fn token_in(body: &[u8]) -> Option<String> {
     }
     let answer: Value = serde_json::from_slice(body).ok()?;
     answer["access_token"].as_str().map(str::to_owned)
-}
-
-/// The rules of the simulator for the classes that are on.
-fn drawn_rules(swarm: &Swarm) -> Vec<FaultRule> {
-    let seconds = Duration::from_secs;
-    let status = |code, retry_after: Option<&str>, rate_headers| Fault::Status {
-        code,
-        retry_after: retry_after.map(str::to_owned),
-        rate_headers,
-        body: FaultBody::Json,
-    };
-    let any = |class: Class, fault| (class, 1.0, fault);
-    let part = |class: Class, share, fault| (class, share, fault);
-    let faults = [
-        any(Class::Reset, Fault::ResetBeforeRead),
-        any(Class::LostBefore, Fault::DropReplyBeforeWrite),
-        any(Class::LostAfter, Fault::DropReplyAfterWrite),
-        part(Class::Late, 0.3, Fault::ExecuteLate { after: seconds(5) }),
-        part(Class::Late, 0.3, Fault::ExecuteLate { after: seconds(25) }),
-        part(Class::Late, 0.4, Fault::ExecuteLate { after: seconds(60) }),
-        part(Class::Slow, 0.6, Fault::Slow { by: seconds(4) }),
-        part(Class::Slow, 0.4, Fault::Slow { by: seconds(40) }),
-        any(Class::Cut, Fault::CutBody { after_bytes: 40 }),
-        part(Class::LimitedBriefly, 0.6, status(429, Some("7"), false)),
-        part(Class::LimitedBriefly, 0.2, status(429, Some("soon"), true)),
-        part(Class::LimitedBriefly, 0.2, status(429, Some("0"), true)),
-        part(Class::LimitedLong, 0.5, Fault::RateLimit429),
-        part(Class::LimitedLong, 0.5, status(429, Some("86400"), true)),
-        any(Class::TooManyAtOnce, Fault::Semaphore429),
-        any(Class::Page, Fault::Html200),
-        part(Class::Hibernating, 0.5, Fault::Hibernating),
-        part(Class::Hibernating, 0.5, Fault::HibernatingRedirect),
-        any(Class::Fails, status(500, None, false)),
-        any(Class::FailsCommitted, Fault::CommitThen500),
-        any(Class::Unavailable, status(503, Some("30"), false)),
-        part(Class::BrokenJson, 0.5, Fault::BrokenJsonWith200),
-        part(Class::BrokenJson, 0.5, Fault::Null200),
-        any(Class::Foreign, Fault::ForeignRecord),
-        any(Class::TokenRevoked, Fault::TokenExpiredEarly),
-        any(Class::Unauthorized, Fault::Unauthorized401),
-        any(
-            Class::Forbidden,
-            Fault::Forbidden403(Forbidden::BusinessRule),
-        ),
-        any(Class::Echo, Fault::EchoSecrets),
-        any(Class::Stale, Fault::StaleSearch { by: seconds(120) }),
-    ];
-    faults
-        .into_iter()
-        .filter(|(class, _, _)| swarm.rate(*class) > 0.0)
-        .map(|(class, share, fault)| {
-            let kind = if class == Class::Stale {
-                Kind::Query
-            } else {
-                Kind::Any
-            };
-            FaultRule::always(kind, fault).probability(swarm.rate(class) * share)
-        })
-        .collect()
-}
-
-/// The simulator's name of a fault as a counter.
-fn fault_word(name: &str) -> &'static str {
-    match name {
-        "reset_before_read" => "product: reset before read",
-        "drop_reply_before_write" => "product: lost before",
-        "drop_reply_after_write" => "product: lost after",
-        "execute_late" => "product: late",
-        "slow" => "product: slow",
-        "cut_body" => "product: cut",
-        "rate_limit429" => "product: 429 until the hour",
-        "semaphore429" => "product: 429 bare",
-        "status" => "product: 429, 500 or 503",
-        "html200" => "product: page",
-        "hibernating" | "hibernating_redirect" => "product: hibernating",
-        "commit_then500" => "product: 500 committed",
-        "broken_json_with200" | "null200" => "product: broken JSON",
-        "foreign_record" => "product: foreign record",
-        "token_expired_early" => "product: token revoked",
-        "unauthorized401" => "product: 401",
-        "forbidden403" => "product: 403",
-        "stale_search" => "product: stale search",
-        "echo_secrets" => "product: echoes secrets",
-        _ => "product: other",
-    }
 }

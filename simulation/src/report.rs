@@ -91,10 +91,11 @@ impl Tally {
 
     /// What should have happened at least once and has not.
     pub fn never(&self) -> Vec<&'static str> {
-        SOMETIMES
-            .iter()
-            .filter(|one| self.counters.get(one.name) == 0)
-            .map(|one| one.name)
+        let sometimes = SOMETIMES.iter().map(|one| one.name);
+        let faults = Class::ALL.iter().map(|class| class.as_str());
+        sometimes
+            .chain(faults)
+            .filter(|name| self.counters.get(name) == 0)
             .collect()
     }
 
@@ -168,20 +169,21 @@ impl Tally {
             "alerts",
             "deliveries",
             "undelivered after all retries",
-            "dead letters",
+            "never sent: muted",
+            "slots with dead letters",
             "dead letters of settled alerts",
             "transient extra items",
+            "group's items that an unknown write left wrong",
+            "group's items made resolved, adopted as open",
+            "items that an audit left wrong",
         ] {
-            line(format!("{name:<30} {:>9}", self.counters.get(name)));
+            line(format!("{name:<48} {:>9}", self.counters.get(name)));
         }
         line("faults".to_owned());
-        let is_fault = |name: &str| {
-            name.starts_with("product: ")
-                || name == "drain ended by its time limit"
-                || Class::ALL.iter().any(|class| class.as_str() == name)
-        };
-        for (name, count) in self.counters.iter().filter(|(name, _)| is_fault(name)) {
-            line(format!("  {name:<28} {count:>9}"));
+        for class in Class::ALL {
+            let count = self.counters.get(class.as_str());
+            let mark = if counts && count == 0 { "  NEVER" } else { "" };
+            line(format!("  {:<48} {count:>9}{mark}", class.as_str()));
         }
         line("sometimes".to_owned());
         for one in SOMETIMES {

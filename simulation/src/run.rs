@@ -11,21 +11,22 @@ use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::work_item::Uniqueness;
 use itsm_connector::stores::facts::{Facts, ProductFacts};
 use itsm_connector::stores::objects::Objects;
+use itsm_connector::stores::probe::Probed;
 use simulators::fault::FaultRule;
 
-use crate::alerts::{self, Episode, Planned};
+use crate::alerts::{self, Episode, Planned, Subject};
 use crate::clock::{BEGINNING_MS, SimClock, pause};
 use crate::counters::Counters;
-use crate::dice::Dice;
 use crate::hosts::Node;
 use crate::invariants;
 use crate::ledger::{KillAt, Ledger, Line, Violation};
+use crate::people;
 use crate::planted::Planted;
 use crate::process::Role;
 use crate::product::Product;
 use crate::scene::Scene;
 use crate::sender::Sender;
-use crate::swarm::{Class, Swarm, Variant};
+use crate::swarm::{Swarm, Variant};
 
 /// How long after the last fault everything must be settled. A gate may be closed for two hours, and the marker of an
 /// alert that was never kept is swept after one.
@@ -78,6 +79,10 @@ pub struct Ran {
     pub product_calls: u64,
     /// A hash over all of them.
     pub hash: u64,
+    /// What the run's dice would give next.
+    pub next: u64,
+    /// Tokens that were given out: nothing that is written may hold one.
+    pub tokens: Vec<String>,
     /// How long it took on the simulated clock.
     pub took: Duration,
 }
@@ -95,6 +100,8 @@ impl Ran {
             calls: 0,
             product_calls: 0,
             hash: 0,
+            next: 0,
+            tokens: Vec::new(),
             took: Duration::ZERO,
         }
     }
@@ -112,6 +119,27 @@ pub fn run(order: Order) -> Ran {
     }
 }
 
+/// Probes the store of an order as timers and `itsmc` do before they rely on it (rule R17), on a day without faults.
+pub fn probe(order: Order) -> Probed {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    let Ok(runtime) = runtime else {
+        return Probed::IgnoresConditions;
+    };
+    runtime.block_on(async {
+        let swarm = Swarm::calm(order.swarm.seed, order.swarm.variant);
+        let product = Product::new(&swarm, Vec::new());
+        let ledger = Ledger::new(false, Vec::new());
+        let scene = Arc::new(Scene::new(swarm, ledger, product, order.planted));
+        let node = Node::new(&scene, Role::Drainer, 0);
+        let living = node.living();
+        let core = living.intake.core();
+        itsm_connector::stores::probe::probe(&core.objects, &core.writer_id()).await
+    })
+}
+
 async fn act(order: Order) -> Ran {
     let Order {
         swarm,
@@ -123,16 +151,17 @@ async fn act(order: Order) -> Ran {
     } = order;
     // One more fires when all is over: a product that works again must be used again.
     let last = !swarm.storm.is_zero();
-    let mut product = Product::new(&swarm, rules);
+    let product = Product::new(&swarm, rules);
     let ledger = Ledger::new(trace, kills);
     let hosts = usize::try_from(swarm.hosts).unwrap_or(1);
     if last {
         let after = Duration::from_secs(9 * 3600);
-        episodes.push(Episode::new(episodes.len(), after, None));
-    }
-    for episode in &episodes {
-        let (correlation, folder) = (&episode.correlation, &episode.slot_folder);
-        product.slots.insert(correlation.clone(), folder.clone());
+        let subject = Subject {
+            alert: episodes.len(),
+            rule: 99,
+            configuration_items: vec![99],
+        };
+        episodes.push(Episode::about(&subject, swarm.shape, after, None));
     }
     let scene = Arc::new(Scene::new(swarm, ledger, product, planted));
     remember_uniqueness(&scene).await;
@@ -154,6 +183,8 @@ async fn act(order: Order) -> Ran {
     let calls = scene.ledger.calls();
     let product_calls = scene.product().journal().len() as u64;
     let hash = scene.ledger.hash();
+    let next = scene.next_dice();
+    let tokens = scene.product().tokens.iter().cloned().collect();
     let took = scene.elapsed();
     let (mut counters, violations, lines) = scene.ledger.close();
     counters.add_many("alerts", episodes.len() as u64);
@@ -164,6 +195,8 @@ async fn act(order: Order) -> Ran {
         calls,
         product_calls,
         hash,
+        next,
+        tokens,
         took,
     }
 }
@@ -176,17 +209,15 @@ async fn remember_uniqueness(scene: &Scene) {
     let facts = ProductFacts {
         uniqueness: Uniqueness::Enforced,
     };
-    if let Some(connection) = alerts::connection() {
-        let now = Timestamp::from_millis(BEGINNING_MS);
-        let clock = Arc::new(SimClock::new(scene.started(), 0));
-        let remembered = Facts::new(Objects::new(memory, clock))
-            .remember(&connection, &facts, "setup", now)
-            .await;
-        if remembered.is_err() {
-            scene
-                .ledger
-                .accuse("harness", "the facts could not be remembered");
-        }
+    let now = Timestamp::from_millis(BEGINNING_MS);
+    let clock = Arc::new(SimClock::new(scene.started(), 0));
+    let remembered = Facts::new(Objects::new(memory, clock))
+        .remember(&alerts::connection(), &facts, "setup", now)
+        .await;
+    if remembered.is_err() {
+        scene
+            .ledger
+            .accuse("harness", "the facts could not be remembered");
     }
 }
 
@@ -215,29 +246,8 @@ async fn storm(
         let last = scene.swarm.storm + PATIENCE;
         actors.push(Box::pin(drainer.drain_until(settled, last)));
     }
-    if scene.swarm.rate(Class::Person) > 0.0 {
-        actors.push(Box::pin(person(scene)));
-    }
+    actors.push(Box::pin(people::work(scene)));
     while actors.next().await.is_some() {}
-}
-
-/// Somebody who closes work items by hand.
-async fn person(scene: &Scene) {
-    let mut dice = Dice::new(scene.swarm.seed, "person");
-    for _ in 0..dice.between(1, 4) {
-        pause(Duration::from_millis(dice.below(12 * 60_000))).await;
-        let now_ms = scene.now_ms();
-        let mut product = scene.product();
-        let incidents = product.incidents(now_ms);
-        let pick = usize::try_from(dice.below(incidents.len() as u64)).unwrap_or(0);
-        let key = incidents
-            .get(pick)
-            .and_then(|incident| incident["sys_id"].as_str());
-        if let Some(key) = key.filter(|key| *key != product.bystander) {
-            product.close_by_person(key, now_ms);
-            scene.ledger.count(Class::Person.as_str());
-        }
-    }
 }
 
 /// After the storm a new alert becomes a work item as soon as the gate lets it: a run that only failed politely has failed (I20).
@@ -245,6 +255,7 @@ async fn tail(scene: &Scene, sender: &Sender, drainers: &[Node], episodes: &[Epi
     let Some((n, episode)) = episodes.iter().enumerate().next_back() else {
         return true;
     };
+    pause(sender.muted_for()).await;
     if !sender.send(n, episode, false).await {
         scene
             .ledger

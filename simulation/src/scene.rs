@@ -1,6 +1,6 @@
 //! What all processes of a run share: the book, the store's memory, the product, and the weather.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,8 +17,9 @@ use crate::counters;
 use crate::dice::Dice;
 use crate::ledger::Ledger;
 use crate::planted::Planted;
-use crate::product::{Product, holds};
+use crate::product::Product;
 use crate::swarm::{Class, Swarm};
+use crate::watch::Watch;
 
 /// What all processes of a run share.
 #[derive(Debug)]
@@ -35,11 +36,13 @@ pub struct Scene {
     pub planted: Option<Planted>,
     started: Instant,
     backlog: Mutex<Backlog>,
-    gate_is_closed: AtomicBool,
+    watch: Mutex<Watch>,
+    expected: Mutex<BTreeMap<String, String>>,
     weather: Mutex<Dice>,
     times: Mutex<Dice>,
     store_down: Vec<(Duration, Duration)>,
     vault_down: Vec<(Duration, Duration)>,
+    sign_in_refused: Vec<(Duration, Duration)>,
 }
 
 impl Scene {
@@ -48,9 +51,11 @@ impl Scene {
         let mut dice = Dice::new(swarm.seed, "outages");
         let store_down = outages(&mut dice, &swarm, Class::StoreDown);
         let vault_down = outages(&mut dice, &swarm, Class::VaultDown);
+        let sign_in_refused = outages(&mut dice, &swarm, Class::SignInRefused);
         Self {
             backlog: Mutex::default(),
-            gate_is_closed: AtomicBool::new(false),
+            watch: Mutex::default(),
+            expected: Mutex::default(),
             weather: Mutex::new(Dice::new(swarm.seed, "weather")),
             times: Mutex::new(Dice::new(swarm.seed, "times")),
             swarm,
@@ -61,6 +66,7 @@ impl Scene {
             started: moment(),
             store_down,
             vault_down,
+            sign_in_refused,
         }
     }
 
@@ -89,12 +95,14 @@ impl Scene {
         self.product.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A gate was written: counts if it was closed and is open again.
-    pub fn watch_gate(&self, content: &[u8]) {
-        let closed = holds(content, b"closed_until");
-        if self.gate_is_closed.swap(closed, Ordering::Relaxed) && !closed {
-            self.ledger.count(counters::GATE_REOPENED);
-        }
+    /// What must hold at every moment.
+    pub fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a planted bug remembers of what the core expects.
+    pub fn expected(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What takes effect later.
@@ -111,11 +119,16 @@ impl Scene {
                 Some((_, Deed::Create(location, payload))) => {
                     backlog::create(&self.memory, &location, payload);
                 }
+                Some((_, Deed::CreateIfAlive(maker, location, payload))) => {
+                    if !maker.is_dead() && !self.store_is_down() {
+                        backlog::create(&self.memory, &location, payload);
+                    }
+                }
                 Some((_, Deed::Delete(location))) => backlog::delete(&self.memory, location),
                 Some((due, Deed::Send(request))) => {
                     self.ledger.count(counters::LATE_SEND);
                     let due_ms = BEGINNING_MS + i64::try_from(due.as_millis()).unwrap_or(0);
-                    self.answer(*request, due_ms, "a frozen process");
+                    self.answer(*request, due_ms, "a frozen process", None);
                 }
             }
         }
@@ -136,6 +149,12 @@ impl Scene {
         self.weather.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the run's dice would give next: equal at the end of two runs that were equal.
+    pub fn next_dice(&self) -> u64 {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        self.weather().bits() ^ times.bits().rotate_left(1)
+    }
+
     /// How long a call takes.
     pub fn takes(&self, (least, most): (u64, u64)) -> Duration {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,6 +169,11 @@ impl Scene {
     /// Whether the vault is away now.
     pub fn vault_is_down(&self) -> bool {
         is_within(&self.vault_down, self.elapsed())
+    }
+
+    /// Whether the product refuses the client's credentials now.
+    pub fn sign_in_is_refused(&self) -> bool {
+        is_within(&self.sign_in_refused, self.elapsed())
     }
 
     /// What is stored under a name, past all faults.

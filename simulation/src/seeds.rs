@@ -2,15 +2,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::hosts::WEBHOOK_KEY;
 use crate::ledger::Violation;
+use crate::logs;
 use crate::planted::Planted;
 use crate::pool::spread;
+use crate::product::{CLIENT_SECRET, holds};
 use crate::report::{Failure, Tally, replay_seed};
 use crate::run::{Order, Ran, run};
 use crate::swarm::Variant;
 
 /// Seeds that are run twice, to see that the seed decides everything.
 const REPEATED: usize = 20;
+
+/// Beyond those, each so many'th seed is.
+const REPEATED_EACH: u64 = 200;
 
 /// Failures of which everything is kept; of more, only what is wrong.
 const DETAILED: usize = 3;
@@ -44,8 +50,8 @@ pub fn guarded(order: Order) -> Ran {
         .unwrap_or_else(|_| Ran::failed("panic", "the run panicked"))
 }
 
-/// Runs all seeds. `progress` is told how many runs are done.
-pub fn run_all(request: &Request, progress: &(dyn Fn(u64) + Sync)) -> Tally {
+/// Runs all seeds, in order. `go_on` is told how many runs are done, and says whether there are to be more.
+pub fn run_all(request: &Request, go_on: &(dyn Fn(u64) -> bool + Sync)) -> Tally {
     let jobs: Vec<(usize, u64, Variant)> = request
         .seeds
         .iter()
@@ -60,24 +66,42 @@ pub fn run_all(request: &Request, progress: &(dyn Fn(u64) + Sync)) -> Tally {
     let work = |tally: &mut Tally, &(place, seed, variant): &(usize, u64, Variant)| {
         one(tally, request, place, seed, variant);
     };
-    spread(&jobs, work, progress)
+    spread(&jobs, work, go_on)
+}
+
+/// Runs a seed again, with its log read: it must be the same run to the last random number (I24), and no line of the log
+/// may hold a secret (I23).
+fn repeat(ran: &mut Ran, seed: u64, variant: Variant, planted: Option<Planted>) {
+    let (again, log) = logs::of(|| run_seed(seed, variant, planted, false));
+    let one = (ran.hash, ran.calls, ran.next, ran.took);
+    let other = (again.hash, again.calls, again.next, again.took);
+    if one != other {
+        ran.violations.push(Violation {
+            invariant: "I24",
+            seen: format!(
+                "two runs of this seed differ in hash, port calls, next random number or time: {one:?} and {other:?}"
+            ),
+        });
+    }
+    let secrets = again.tokens.iter().map(String::as_str);
+    let told = |secret: &&str| holds(log.as_bytes(), secret.as_bytes());
+    if secrets
+        .chain([CLIENT_SECRET, WEBHOOK_KEY])
+        .any(|one| told(&one))
+    {
+        ran.violations.push(Violation {
+            invariant: "I23",
+            seen: "the log holds a secret".to_owned(),
+        });
+    }
 }
 
 fn one(tally: &mut Tally, request: &Request, place: usize, seed: u64, variant: Variant) {
     let mut ran = run_seed(seed, variant, request.planted, request.trace);
     tally.seeded += 1;
-    if place < REPEATED {
-        let again = run_seed(seed, variant, request.planted, false);
+    if place < REPEATED || seed.is_multiple_of(REPEATED_EACH) {
         tally.repeated += 1;
-        if (again.hash, again.calls) != (ran.hash, ran.calls) {
-            ran.violations.push(Violation {
-                invariant: "I24",
-                seen: format!(
-                    "two runs of this seed differ: {} and {} port calls, hashes {:016x} and {:016x}",
-                    ran.calls, again.calls, ran.hash, again.hash
-                ),
-            });
-        }
+        repeat(&mut ran, seed, variant, request.planted);
     }
     tally.add(&ran);
     if request.trace && ran.violations.is_empty() {

@@ -1,27 +1,40 @@
-//! Azure's side: an alert is sent again after no answer or a 503, a few times, and then never again.
+//! Azure's side: an alert is sent again after no answer or a 503, a few times, and then nobody sends anything to that
+//! address for a quarter of an hour (azure-platform §3.1).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use itsm_connector::domain::name::ActionName;
-use itsm_connector::flows::create_work_item::{Answer, Labelled, NotKept, Outcome, receive};
-use itsm_connector::inbound::webhook::Delivery;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use http::{HeaderMap, HeaderValue, Method};
+use itsm_connector::hosts::intake::{Head, Intake, Opened};
+use itsm_connector::hosts::reply::Reply;
 
-use crate::alerts::{Episode, connection};
+use crate::alerts::{Episode, folder_of};
 use crate::clock::pause;
 use crate::counters;
 use crate::dice::Dice;
-use crate::hosts::Node;
+use crate::hosts::{Node, WEBHOOK_KEY};
 use crate::invariants::snapshots;
+use crate::planted::Planted;
 use crate::process::Process;
-use crate::product::CONNECTION;
+use crate::product::{CONNECTION, holds};
 use crate::scene::Scene;
+use crate::swarm::Class;
 
-/// How long after a try that failed the next one comes (azure-platform §3.1).
+/// How long after a try that failed the next one comes.
 const AGAIN_AFTER_S: [u64; 5] = [5, 20, 5, 40, 5];
 
 /// How long Azure waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long nobody calls the address after a series that failed.
+const MUTE: Duration = Duration::from_secs(15 * 60);
+
+/// Statuses after which Azure tries again; after any other the alert is done with.
+const RETRIED: [u16; 4] = [408, 429, 503, 504];
 
 /// What Azure knows of an episode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,13 +56,19 @@ pub struct Sender {
     hosts: Vec<Node>,
     told: Mutex<Vec<Told>>,
     dice: Mutex<Dice>,
+    muted_until: Mutex<Duration>,
 }
 
 /// What a try came to.
 enum Try {
     Answered,
     Again,
+    /// It was answered, and not with 2xx: nobody tries again.
+    Final,
 }
+
+/// Requests whose sender has given up, and whose process goes on all the same.
+type Stragglers = FuturesUnordered<LocalBoxFuture<'static, ()>>;
 
 impl Sender {
     /// A sender to these hosts.
@@ -59,6 +78,7 @@ impl Sender {
             hosts,
             told: Mutex::new(vec![Told::default(); episodes]),
             dice: Mutex::new(Dice::new(scene.swarm.seed, "sender")),
+            muted_until: Mutex::default(),
         }
     }
 
@@ -77,14 +97,46 @@ impl Sender {
         }
     }
 
+    /// How long nobody calls us any more.
+    pub fn muted_for(&self) -> Duration {
+        let until = *self
+            .muted_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        until.saturating_sub(self.scene.elapsed())
+    }
+
+    fn mute(&self) {
+        self.scene.ledger.count(counters::MUTED);
+        let until = self.scene.elapsed() + MUTE;
+        let mut muted = self
+            .muted_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *muted = (*muted).max(until);
+    }
+
     /// Sends a message until it is answered or given up; true if it was answered with 2xx.
     pub async fn send(&self, n: usize, episode: &Episode, is_resolved: bool) -> bool {
+        if !self.muted_for().is_zero() {
+            self.scene.ledger.count("never sent: muted");
+            return false;
+        }
+        let mut stragglers = Stragglers::new();
         for wait in AGAIN_AFTER_S.map(Some).into_iter().chain([None]) {
-            match self.try_once(n, episode, is_resolved).await {
+            match self
+                .try_once(n, episode, is_resolved, &mut stragglers)
+                .await
+            {
                 Try::Answered => return true,
+                Try::Final => break,
                 Try::Again => {
-                    let Some(wait) = wait else { break };
-                    pause(Duration::from_secs(wait)).await;
+                    let Some(wait) = wait else {
+                        self.mute();
+                        break;
+                    };
+                    let wait = pause(Duration::from_secs(wait));
+                    beside(&mut stragglers, wait).await;
                 }
             }
         }
@@ -92,13 +144,21 @@ impl Sender {
         false
     }
 
-    async fn try_once(&self, n: usize, episode: &Episode, is_resolved: bool) -> Try {
-        let (Some(message), Some(connection)) = (episode.message(is_resolved), connection()) else {
+    async fn try_once(
+        &self,
+        n: usize,
+        episode: &Episode,
+        is_resolved: bool,
+        stragglers: &mut Stragglers,
+    ) -> Try {
+        let Some(message) = episode.message(is_resolved) else {
             return Try::Answered;
         };
-        let pick = {
+        let (pick, is_lost) = {
             let mut dice = self.dice.lock().unwrap_or_else(PoisonError::into_inner);
-            dice.below(self.hosts.len() as u64)
+            let pick = dice.below(self.hosts.len() as u64);
+            drop(dice);
+            (pick, self.scene.strikes(Class::AnswerLost))
         };
         let Some(host) = usize::try_from(pick)
             .ok()
@@ -115,72 +175,74 @@ impl Sender {
         });
         self.scene.ledger.count("deliveries");
         let living = host.living();
-        let delivery =
-            Delivery::from_journal(connection, ActionName::default(), message.body.clone());
-        let began = self.scene.elapsed();
+        let node = Arc::clone(&living.process.node);
         let word = if is_resolved { "resolved" } else { "fired" };
-        let note = |text: String| {
+        let note = |text: &str| {
             let text = format!("{text}: {word} {}", message.event);
-            self.scene
-                .ledger
-                .note(self.scene.elapsed(), &living.process.node, text);
+            self.scene.ledger.note(self.scene.elapsed(), &node, text);
         };
-        note("azure sends".to_owned());
-        let work = Box::pin(receive(&living.core, delivery, Labelled::Json));
-        let answer = living.process.run(work).await;
+        note("azure sends");
+        let began = self.scene.elapsed();
+        let (process, intake) = (Arc::clone(&living.process), Arc::clone(&living.intake));
+        let body = message.body.clone();
+        let (tell, mut told) = tokio::sync::oneshot::channel();
+        stragglers.push(Box::pin(async move {
+            let reply = process.run(Box::pin(deliver(&intake, body))).await;
+            let _ = tell.send(reply);
+        }));
+        let answer = tokio::time::timeout(PATIENCE, beside(stragglers, &mut told)).await;
         let took = self.scene.elapsed().saturating_sub(began);
-        if took > PATIENCE {
-            self.scene.ledger.accuse(
-                "P4",
-                format!(
-                    "{}: the answer to {} took {} ms",
-                    living.process.node,
-                    message.event,
-                    took.as_millis()
-                ),
-            );
+        let Ok(answer) = answer else {
+            // Only a process that stands still may be that late.
+            if !living.process.stood_still(PATIENCE * 50) && !living.process.is_dead() {
+                let ms = took.as_millis();
+                let seen = format!("{node}: no answer to {} after {ms} ms", message.event);
+                self.scene.ledger.accuse("P4", seen);
+            }
+            note("azure waits no longer");
+            return Try::Again;
+        };
+        let Some(reply) = answer.ok().flatten() else {
+            note("azure gets no answer");
+            beside(stragglers, pause(Duration::from_millis(200))).await;
+            return Try::Again;
+        };
+        if is_lost {
+            note("azure does not see the answer");
+            return Try::Again;
         }
-        note(match &answer {
-            None => "azure gets no answer".to_owned(),
-            Some(Ok(answer)) => format!("azure gets 2xx {}", answer.outcome.as_str()),
-            Some(Err(refused)) => format!("azure gets {refused:?}"),
-        });
-        match answer {
-            None => {
-                pause(Duration::from_millis(200)).await;
-                Try::Again
-            }
-            Some(Ok(answer)) => {
-                self.check_kept(episode, is_resolved, &answer, &living.process);
-                self.note(n, |told| {
-                    if is_resolved {
-                        told.resolved_kept = true;
-                    } else {
-                        told.fired_kept = true;
-                    }
-                });
-                Try::Answered
-            }
-            Some(Err(NotKept::NotDurable(_))) => {
-                self.scene.ledger.count(counters::RETRIED_503);
-                Try::Again
-            }
-            Some(Err(refused)) => {
-                self.scene.ledger.accuse(
-                    "P4",
-                    format!("{}: answered {refused:?}", living.process.node),
-                );
-                Try::Again
-            }
+        let reply = Planted::on_reply(self.scene.planted, reply);
+        let status = reply.status.as_u16();
+        let outcome = outcome_of(&reply);
+        note(&format!("azure gets {status} {outcome}"));
+        if (200..300).contains(&status) {
+            self.check_kept(episode, is_resolved, &outcome, &living.process);
+            self.note(n, |told| {
+                if is_resolved {
+                    told.resolved_kept = true;
+                } else {
+                    told.fired_kept = true;
+                }
+            });
+            return Try::Answered;
         }
+        if RETRIED.contains(&status) {
+            self.scene.ledger.count(counters::RETRIED_503);
+            return Try::Again;
+        }
+        // A sound alert for a connection that exists: no answer may end it but 2xx.
+        let seen =
+            format!("{node}: a sound alert was answered {status}, which Azure never retries");
+        self.scene.ledger.accuse("P4", seen);
+        Try::Final
     }
 
     /// Whoever says 2xx must have the alert in the journal, and must have a marker or the effect itself (I1, P1).
-    fn check_kept(&self, episode: &Episode, is_resolved: bool, answer: &Answer, by: &Process) {
+    fn check_kept(&self, episode: &Episode, is_resolved: bool, outcome: &str, by: &Process) {
         let Some(message) = episode.message(is_resolved) else {
             return;
         };
-        if answer.outcome == Outcome::Duplicate {
+        if outcome == "duplicate" {
             self.scene.ledger.count(counters::DUPLICATE);
         }
         let scene = &self.scene;
@@ -192,8 +254,8 @@ impl Sender {
             scene.ledger.accuse(
                 "I1",
                 format!(
-                    "{}: {event} was answered {:?} and is not in the journal",
-                    by.node, answer.outcome
+                    "{}: {event} was answered {outcome} and is not in the journal",
+                    by.node
                 ),
             );
         }
@@ -203,18 +265,73 @@ impl Sender {
             .iter()
             .any(|name| name.ends_with(&ending));
         let is_settled = || {
-            snapshots(scene, &episode.slot_folder)
-                .last()
-                .is_some_and(|newest| newest.state.has_settled(event))
+            episode.slots.iter().all(|slot| {
+                // What a group's slot owes beside (an audit) is another event's to bring about.
+                snapshots(scene, &folder_of(slot))
+                    .last()
+                    .is_some_and(|newest| {
+                        let slot = &newest.state;
+                        let is_remembered = slot.early.iter().any(|early| early.event == *event);
+                        is_remembered || slot.applied.contains(event)
+                    })
+            })
         };
         if !has_marker && !is_settled() {
             scene.ledger.accuse(
                 "I1",
                 format!(
-                    "{}: {event} was answered {:?}, is not settled and nothing is pending",
-                    by.node, answer.outcome
+                    "{}: {event} was answered {outcome}, is not settled and nothing is pending",
+                    by.node
                 ),
             );
         }
     }
+}
+
+/// Does something while the stragglers go on.
+async fn beside<T>(stragglers: &mut Stragglers, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            Some(()) = stragglers.next(), if !stragglers.is_empty() => {}
+        }
+    }
+}
+
+/// As a host does it: the head first, then the body.
+async fn deliver(intake: &Intake, body: Bytes) -> Reply {
+    let mut headers = HeaderMap::new();
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    headers.insert(http::header::CONTENT_TYPE, json);
+    let query = format!("key={WEBHOOK_KEY}");
+    let path = format!("/api/create-work-item/{CONNECTION}");
+    let head = Head {
+        method: &Method::POST,
+        path: &path,
+        query: Some(&query),
+        headers: &headers,
+    };
+    match intake.open(head) {
+        Opened::Answer(reply) => reply,
+        Opened::Body(accepted) => intake.take(*accepted, body).await,
+    }
+}
+
+fn outcome_of(reply: &Reply) -> String {
+    let words = [
+        "created",
+        "updated",
+        "resolved",
+        "duplicate",
+        "pending",
+        "quarantined",
+        "ignored",
+    ];
+    let says = |word: &&&str| holds(&reply.body, format!("\"outcome\":\"{word}\"").as_bytes());
+    words
+        .iter()
+        .find(says)
+        .map_or_else(String::new, |word| (*word).to_owned())
 }

@@ -1,16 +1,18 @@
 //! The object store as a process sees it: memory that all share, and the faults of a network in between.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use crate::backlog::Deed;
@@ -33,14 +35,15 @@ enum Trouble {
     FallsSilent,
     Hangs,
     ActsLate,
+    Conflicts,
 }
 
 /// The store of one process.
 #[derive(Debug, Clone)]
 pub struct FaultyStore {
     process: Arc<Process>,
-    /// Objects whose making was not confirmed to us.
-    unconfirmed: Arc<Mutex<BTreeSet<Path>>>,
+    /// Objects whose making was not confirmed to us, and what we have tried to write there last.
+    unconfirmed: Arc<Mutex<BTreeMap<Path, Bytes>>>,
 }
 
 impl fmt::Display for FaultyStore {
@@ -59,7 +62,7 @@ impl FaultyStore {
     }
 
     /// Draws what goes wrong, and takes the time that it takes.
-    async fn trouble(&self) -> Option<Trouble> {
+    async fn trouble(&self, what: &str) -> Option<Trouble> {
         let scene = &self.process.scene;
         if scene.store_is_down() {
             scene.ledger.count(Class::StoreDown.as_str());
@@ -72,8 +75,14 @@ impl FaultyStore {
         }
         if scene.strikes(Class::StoreSlow) {
             let ms = scene.weather().between(200, 4000);
+            // Nobody waits that long: to its caller the call has failed.
+            if ms > 1_500 {
+                self.process.watch_store_failure(what);
+            }
             pause(Duration::from_millis(ms)).await;
         }
+        let is_put = what.starts_with("store create");
+        let conflicts = is_put.then_some((Class::StoreConflicts, Trouble::Conflicts));
         [
             (Class::StoreFails, Trouble::Fails),
             (Class::StoreLosesAnswer, Trouble::LosesAnswer),
@@ -82,6 +91,7 @@ impl FaultyStore {
             (Class::StoreActsLate, Trouble::ActsLate),
         ]
         .into_iter()
+        .chain(conflicts)
         .find_map(|(class, trouble)| scene.strikes(class).then_some(trouble))
     }
 
@@ -93,8 +103,13 @@ impl FaultyStore {
         act: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let scene = &self.process.scene;
+        let shown = what.clone();
         let call = self.process.begin(what, scene.swarm.store_ms).await;
-        match self.trouble().await {
+        let trouble = self.trouble(&shown).await;
+        if trouble.is_some() {
+            self.process.watch_store_failure(&shown);
+        }
+        match trouble {
             None => {
                 let done = act.await;
                 call.end(word(&done)).await;
@@ -120,6 +135,13 @@ impl FaultyStore {
                 pause(SILENCE).await;
                 Err(unavailable())
             }
+            Some(Trouble::Conflicts) => {
+                call.end("409, and not there").await;
+                Err(object_store::Error::AlreadyExists {
+                    path: shown,
+                    source: "409 ConditionalRequestConflict".into(),
+                })
+            }
             Some(Trouble::ActsLate) => {
                 later();
                 call.end("hangs, acts late").await;
@@ -137,18 +159,30 @@ impl FaultyStore {
         }
     }
 
-    fn unconfirmed(&self) -> MutexGuard<'_, BTreeSet<Path>> {
+    fn unconfirmed(&self) -> MutexGuard<'_, BTreeMap<Path, Bytes>> {
         self.unconfirmed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An append whose answer was lost reads its object back at once, before anything is listed.
-    fn watch_get(&self, location: &Path) {
+    fn watch_get(&self, location: &Path) -> Option<Bytes> {
         let is_slot = location.as_ref().starts_with("slots/");
-        if self.unconfirmed().remove(location) && is_slot {
-            self.process.scene.ledger.count(counters::OWN_WRITE);
+        let tried = self.unconfirmed().remove(location);
+        if is_slot || location.as_ref().starts_with("leases/") {
+            let content = self.process.scene.peek(location.as_ref());
+            let content = content.unwrap_or_default();
+            let is_unconfirmed = tried.is_some_and(|tried| tried == content);
+            if is_unconfirmed && is_slot {
+                self.process.scene.ledger.count(counters::OWN_WRITE);
+            }
+            self.process
+                .watch_read_back(location.as_ref(), &content, is_unconfirmed);
+            if is_unconfirmed {
+                return Planted::on_read_back(&self.process, &content);
+            }
         }
+        None
     }
 }
 
@@ -177,18 +211,26 @@ impl ObjectStore for FaultyStore {
         options: PutOptions,
     ) -> Result<PutResult> {
         let scene = &self.process.scene;
+        if let Some(pretended) = Planted::instead_of_put(&self.process, location, &payload) {
+            return Ok(pretended);
+        }
+        let payload = Planted::on_payload(&self.process, location, payload);
+        self.process.watch_try(location.as_ref());
+        if ["slots/", "leases/"]
+            .iter()
+            .any(|folder| location.as_ref().starts_with(folder))
+        {
+            let tried = payload.clone().into();
+            self.unconfirmed().insert(location.clone(), tried);
+        }
         let late = Deed::Create(location.clone(), payload.clone());
         let act = async {
-            if let Some(pretended) = Planted::put(scene.planted, location) {
-                return pretended;
-            }
             let content = payload.clone();
             let done = scene.memory.put_opts(location, payload, options).await;
             if done.is_ok() {
-                if location.as_ref().starts_with("gates/") {
-                    content.iter().for_each(|content| scene.watch_gate(content));
+                for content in &content {
+                    self.process.watch_made(location.as_ref(), content);
                 }
-                self.unconfirmed().insert(location.clone());
             }
             done
         };
@@ -198,7 +240,7 @@ impl ObjectStore for FaultyStore {
         if done.is_ok() {
             self.unconfirmed().remove(location);
         }
-        Planted::put_answer(scene.planted, location, done)
+        Planted::on_put(&self.process, location, done)
     }
 
     async fn put_multipart_opts(
@@ -217,8 +259,12 @@ impl ObjectStore for FaultyStore {
         let scene = &self.process.scene;
         let act = scene.memory.get_opts(location, options);
         let done = self.call(format!("store get {location}"), || {}, act).await;
-        if done.is_ok() {
-            self.watch_get(location);
+        if done.is_ok()
+            && let Some(instead) = self.watch_get(location)
+        {
+            let other = InMemory::new();
+            other.put(location, PutPayload::from(instead)).await?;
+            return other.get(location).await;
         }
         done
     }
@@ -248,7 +294,7 @@ impl ObjectStore for FaultyStore {
             let memory = Arc::clone(&store.process.scene.memory);
             store
                 .unconfirmed()
-                .retain(|location| !location.prefix_matches(&prefix));
+                .retain(|location, _| !location.prefix_matches(&prefix));
             let folder = prefix.clone();
             let act = async move { memory.list(Some(&folder)).try_collect::<Vec<_>>().await };
             let listed = store.call(format!("store list {prefix}"), || {}, act).await;

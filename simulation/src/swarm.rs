@@ -6,7 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
+pub use crate::class::Class;
 use crate::dice::Dice;
+use crate::shape::Shape;
 
 /// Whether the product refuses a second record with our key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,104 +32,6 @@ impl Variant {
     }
 }
 
-macro_rules! classes {
-    ($($(#[$doc:meta])* $name:ident $word:literal $most:literal,)*) => {
-        /// A class of fault.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Class { $($(#[$doc])* $name,)* }
-
-        impl Class {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// Its name in reports.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $word,)* }
-            }
-
-            /// The highest probability that is drawn for it, per call that it may hit.
-            fn most(self) -> f64 {
-                match self { $(Self::$name => $most,)* }
-            }
-        }
-    };
-}
-
-classes! {
-    /// The store fails before it has done anything.
-    StoreFails "store: fails" 0.08,
-    /// The store does it, and the answer is an error.
-    StoreLosesAnswer "store: done, answer lost" 0.08,
-    /// The store does it, and no answer comes.
-    StoreFallsSilent "store: done, no answer" 0.04,
-    /// The store neither does it nor answers.
-    StoreHangs "store: hangs" 0.03,
-    /// The store does it after its caller has given up.
-    StoreActsLate "store: done late" 0.03,
-    /// The store takes its time.
-    StoreSlow "store: slow" 0.10,
-    /// The store is away for a while.
-    StoreDown "store: down" 1.0,
-    /// The vault fails.
-    VaultFails "vault: fails" 0.3,
-    /// The vault does not answer.
-    VaultHangs "vault: hangs" 0.2,
-    /// The vault is away for a while.
-    VaultDown "vault: down" 1.0,
-    /// No connection to the product.
-    NotSent "product: not sent" 0.15,
-    /// The connection is reset before the request is read.
-    Reset "product: reset" 0.1,
-    /// Not executed, and no answer.
-    LostBefore "product: lost before" 0.15,
-    /// Executed, and no answer.
-    LostAfter "product: lost after" 0.25,
-    /// Executed up to a minute later, and no answer.
-    Late "product: late" 0.2,
-    /// Takes longer than anybody waits, or nearly.
-    Slow "product: slow" 0.15,
-    /// The answer is cut.
-    Cut "product: cut" 0.1,
-    /// 429 for some seconds.
-    LimitedBriefly "product: 429 short" 0.15,
-    /// 429 for an hour or two.
-    LimitedLong "product: 429 long" 0.01,
-    /// 429 by too many calls at once.
-    TooManyAtOnce "product: 429 bare" 0.1,
-    /// A maintenance page with status 200.
-    Page "product: page" 0.1,
-    /// The page of a sleeping instance.
-    Hibernating "product: hibernating" 0.04,
-    /// 500, not executed.
-    Fails "product: 500" 0.1,
-    /// 500, executed and committed.
-    FailsCommitted "product: 500 committed" 0.15,
-    /// 503.
-    Unavailable "product: 503" 0.1,
-    /// Executed; the answer is no JSON.
-    BrokenJson "product: broken JSON" 0.1,
-    /// Executed; the answer is about another record.
-    Foreign "product: foreign record" 0.08,
-    /// The access token is revoked.
-    TokenRevoked "product: token revoked" 0.1,
-    /// 401 although the token is good.
-    Unauthorized "product: 401" 0.04,
-    /// 403 by a rule.
-    Forbidden "product: 403" 0.01,
-    /// An error that repeats every secret that came in.
-    Echo "product: echoes secrets" 0.05,
-    /// A search that is two minutes behind.
-    Stale "product: stale search" 0.3,
-    /// A process dies at a port call.
-    Crash "crash" 0.03,
-    /// A process stands still right before it sends.
-    Freeze "freeze" 0.12,
-    /// A timer does not fire, or fires twice.
-    Timer "timer" 0.3,
-    /// A person closes a work item.
-    Person "person" 1.0,
-}
-
 /// What a seed decides.
 #[derive(Debug, Clone)]
 pub struct Swarm {
@@ -139,6 +43,8 @@ pub struct Swarm {
     pub alerts: u64,
     /// How many processes take them.
     pub hosts: u64,
+    /// How the action is set up.
+    pub shape: Shape,
     /// The probability of each class of fault, in the order of [`Class::ALL`].
     rates: Vec<f64>,
     /// How long faults happen.
@@ -159,29 +65,35 @@ impl Swarm {
     /// Draws.
     pub fn draw(seed: u64, variant: Variant) -> Self {
         let mut dice = Dice::new(seed, "swarm");
-        let rates = Class::ALL
-            .iter()
-            .map(|class| {
-                let on = dice.chance(0.5);
-                // Cubed: mostly little, sometimes a lot.
-                let share = dice.fraction().powi(2);
-                if on { class.most() * share } else { 0.0 }
-            })
-            .collect();
+        let shape = Shape::draw(&mut dice);
+        let rates = if dice.chance(0.25) {
+            few(&mut dice)
+        } else {
+            many(&mut dice)
+        };
+        let mut rates = rates;
+        // Two items of one slot need a process that stands still between its last look at the clock and its send, for
+        // longer than its claim: here that is what a process does.
+        if dice.chance(0.08)
+            && let Some(rate) = rates.get_mut(Class::Freeze as usize)
+        {
+            *rate = 0.3 + 0.4 * dice.fraction();
+        }
         let fastest = dice.between(1, 5);
         let slowest = dice.between(5, 400);
         Self {
             seed,
             variant,
-            alerts: dice.between(1, 5),
+            alerts: dice.between(1, 6),
             hosts: dice.between(1, 4),
+            shape,
             rates,
             storm: Duration::from_secs(45 * 60),
             store_ms: (fastest, fastest + dice.between(1, 30)),
             product_ms: (slowest, slowest * 3),
             drain_span: Duration::from_secs(if dice.chance(0.8) { 50 } else { 28 }),
             zombies: dice.chance(0.5),
-            skew_ms: i64::try_from(dice.below(20_001)).unwrap_or(0),
+            skew_ms: i64::try_from(dice.below(30_001)).unwrap_or(0),
         }
     }
 
@@ -192,6 +104,7 @@ impl Swarm {
             variant,
             alerts: 1,
             hosts: 1,
+            shape: Shape::default(),
             rates: vec![0.0; Class::ALL.len()],
             storm: Duration::ZERO,
             store_ms: (10, 10),
@@ -227,6 +140,28 @@ impl Swarm {
     }
 }
 
+/// About half of the classes are on: mostly a little, sometimes a lot.
+fn many(dice: &mut Dice) -> Vec<f64> {
+    let draw = |class: &Class| {
+        let on = dice.chance(0.5);
+        let share = dice.fraction().powi(2);
+        if on { class.most() * share } else { 0.0 }
+    };
+    Class::ALL.iter().map(draw).collect()
+}
+
+/// One to four classes are on, and strike hard: what needs the same trouble several times in a row happens here.
+fn few(dice: &mut Dice) -> Vec<f64> {
+    let mut rates = vec![0.0; Class::ALL.len()];
+    for _ in 0..dice.between(1, 4) {
+        let place = usize::try_from(dice.below(Class::ALL.len() as u64)).unwrap_or(0);
+        if let (Some(rate), Some(class)) = (rates.get_mut(place), Class::ALL.get(place)) {
+            *rate = (class.most() * (1.0 + 3.0 * dice.fraction())).min(class.utmost());
+        }
+    }
+    rates
+}
+
 impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -243,6 +178,7 @@ impl fmt::Display for Swarm {
             self.skew_ms,
             self.storm.as_secs() / 60
         )?;
+        writeln!(f, "  action: {}", self.shape)?;
         let on: Vec<String> = Class::ALL
             .iter()
             .filter(|class| self.rate(**class) > 0.0)

@@ -11,7 +11,7 @@ use itsm_connector::stores::connections::SECRET_PREFIX;
 
 use crate::clock::pause;
 use crate::process::Process;
-use crate::product::{CLIENT_ID, CLIENT_SECRET, CONNECTION, SERVER};
+use crate::product::CONNECTION;
 use crate::swarm::Class;
 
 /// Longer than anybody waits for the vault.
@@ -33,7 +33,12 @@ impl FaultyVault {
     async fn call(&self, what: String) -> Result<(), CallFailure> {
         let scene = &self.0.scene;
         let call = self.0.begin(what, TAKES_MS).await;
-        if scene.vault_is_down() || scene.strikes(Class::VaultFails) {
+        let is_down = scene.vault_is_down();
+        if is_down {
+            scene.ledger.count(Class::VaultDown.as_str());
+        }
+        if is_down || scene.strikes(Class::VaultFails) {
+            self.0.watch_vault_failure();
             call.end("fails").await;
             return Err(CallFailure::new(
                 "the vault",
@@ -44,6 +49,7 @@ impl FaultyVault {
             ));
         }
         if scene.strikes(Class::VaultHangs) {
+            self.0.watch_vault_failure();
             call.end("hangs").await;
             pause(SILENCE).await;
             return Ok(());
@@ -53,25 +59,15 @@ impl FaultyVault {
     }
 }
 
-/// The one connection's definition.
-pub fn definition() -> String {
-    serde_json::json!({
-        "name": CONNECTION,
-        "partner_type": "servicenow",
-        "server_url": SERVER,
-        "client_id": CLIENT_ID,
-        "client_secret": CLIENT_SECRET,
-        "actions": { "default": { "work_item_type": "incident" } }
-    })
-    .to_string()
-}
-
 #[async_trait]
 impl Vault for FaultyVault {
     async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
         self.call(format!("vault get {name}")).await?;
         let is_known = name == format!("{SECRET_PREFIX}{CONNECTION}");
-        Ok(is_known.then(|| Secret::new(definition())))
+        if is_known {
+            self.0.watch_vault_read();
+        }
+        Ok(is_known.then(|| Secret::new(self.0.scene.swarm.shape.definition())))
     }
 
     async fn set(&self, name: &str, _value: &Secret) -> Result<(), CallFailure> {

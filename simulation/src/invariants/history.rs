@@ -1,13 +1,14 @@
 //! A slot's history: it moves only as its machine allows, and what has become of it says what has happened (I10).
 
-use itsm_connector::domain::slot::{EarlyResolve, Phase, Slot};
+use itsm_connector::domain::identity::SlotId;
+use itsm_connector::domain::slot::{EarlyResolve, Phase, Slot, Write};
 
 use super::Snapshot;
 use crate::counters;
 use crate::scene::Scene;
 
 /// Checks each step.
-pub(super) fn check(scene: &Scene, correlation: &str, history: &[Snapshot]) {
+pub(super) fn check(scene: &Scene, slot: &SlotId, history: &[Snapshot]) {
     let empty = Slot::default();
     let mut before = &empty;
     for snapshot in history {
@@ -16,7 +17,7 @@ pub(super) fn check(scene: &Scene, correlation: &str, history: &[Snapshot]) {
             scene.ledger.accuse(
                 "I10",
                 format!(
-                    "{correlation}: {wrong}: {:?} to {:?}",
+                    "slot {slot}: {wrong}: {:?} to {:?}",
                     before.phase, after.phase
                 ),
             );
@@ -42,24 +43,33 @@ fn wrong_step(before: &Slot, after: &Slot) -> Option<&'static str> {
     if !before.early.iter().all(is_kept) {
         return Some("an early Resolved was forgotten");
     }
-    if let (Some(old), Some(new)) = (before.item(), after.item())
-        && old.id != new.id
-    {
-        return Some("the item that counts was exchanged");
+    if after.generation > before.generation {
+        return wrong_next(before, after);
     }
     if before.item().is_some() && after.item().is_none() {
         return Some("the item that counts was forgotten");
     }
     let may_follow = match before.phase {
         Phase::Vacant | Phase::Creating { .. } => true,
-        Phase::Open { .. } | Phase::Writing { .. } => {
+        Phase::Open { .. } | Phase::Writing { .. } | Phase::Done { .. } => {
             !matches!(after.phase, Phase::Vacant | Phase::Creating { .. })
         }
-        Phase::Done { .. } => matches!(after.phase, Phase::Done { .. }),
         Phase::Joined { .. } => before.phase == after.phase,
         Phase::Dead { .. } => matches!(after.phase, Phase::Dead { .. }),
     };
     (!may_follow).then_some("this phase must not follow")
+}
+
+/// The next item of a slot begins with a claim, and only when the last one is over.
+fn wrong_next(before: &Slot, after: &Slot) -> Option<&'static str> {
+    if after.generation != before.generation + 1 {
+        return Some("a generation was left out");
+    }
+    if !matches!(before.phase, Phase::Writing { .. } | Phase::Dead { .. }) {
+        return Some("the next item began before the last one was looked at");
+    }
+    (!matches!(after.phase, Phase::Creating { .. }))
+        .then_some("the next item began without a claim")
 }
 
 fn count(scene: &Scene, before: &Slot, snapshot: &Snapshot) {
@@ -84,6 +94,17 @@ fn count(scene: &Scene, before: &Slot, snapshot: &Snapshot) {
     }
     if !before.extras.is_empty() && after.extras.is_empty() {
         scene.ledger.count(counters::EXTRA_CLOSED);
+    }
+    if after.generation > before.generation {
+        scene.ledger.count(counters::NEXT_ITEM);
+    }
+    if let (Phase::Writing { write, .. }, Phase::Open { .. }) = (&before.phase, &after.phase)
+        && after.applied != before.applied
+    {
+        scene.ledger.count(match write {
+            Write::Reopen => counters::REOPENED,
+            _ => counters::NOTED,
+        });
     }
     if before.early.is_empty() && !after.early.is_empty() {
         scene.ledger.count(counters::RESOLVED_FIRST);
