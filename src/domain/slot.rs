@@ -13,6 +13,7 @@ mod created;
 mod decision;
 mod event;
 mod owed;
+mod together;
 mod written;
 
 use std::time::Duration;
@@ -266,29 +267,6 @@ impl Slot {
         }
     }
 
-    /// The state once its alert is one of a storm; `None` if something was done for it already, so that it goes its own
-    /// way to the end.
-    pub fn joined(&self, storm: &SlotId) -> Option<Self> {
-        let is_untouched =
-            self.phase == Phase::Vacant && self.applied.is_empty() && self.early.is_empty();
-        is_untouched.then(|| Self {
-            phase: Phase::Joined {
-                storm: storm.clone(),
-            },
-            is_of_one_firing: self.is_of_one_firing,
-            ..Self::default()
-        })
-    }
-
-    /// The state of a storm's member once the storm's slot holds the effect of its event. It remembers the event for
-    /// longer than the storm's slot may, which has many.
-    #[must_use]
-    pub fn settled_in_its_storm(&self, event: &EventId) -> Self {
-        let mut next = self.clone();
-        next.apply(event);
-        next
-    }
-
     fn apply(&mut self, event: &EventId) {
         self.early.retain(|early| early.event != *event);
         if !self.applied.contains(event) {
@@ -314,25 +292,6 @@ impl Slot {
         self.firing.iter().all(|firing| {
             firing == episode || also.iter().any(|companion| companion.episode == *firing)
         })
-    }
-
-    /// Companions that fired: they hold the item open, but for those whose end is known already.
-    fn take_in(&mut self, also: &[Companion]) {
-        for companion in also {
-            self.apply(&companion.event);
-            match self.ended_early(&companion.episode).cloned() {
-                Some(early) => self.apply(&early.event),
-                None => self.fire(&companion.episode),
-            }
-        }
-    }
-
-    /// Companions that are over.
-    fn let_go(&mut self, also: &[Companion]) {
-        for companion in also {
-            self.apply(&companion.event);
-            self.end(&companion.episode);
-        }
     }
 
     /// The state after a try that failed: free for the next one, after a wait.
@@ -399,6 +358,8 @@ fn is_given_up(slot: &Slot, event: &Event, failure: &CallFailure, now: Timestamp
         || now.since(event.received_at) >= AGE_MAX
 }
 
+#[cfg(test)]
+mod group_fault_tests;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]
