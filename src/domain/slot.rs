@@ -277,8 +277,10 @@ impl Slot {
         }
     }
 
+    /// It holds the item open, unless it is over already: whoever stood still may say so late (seed 59639 of the simulation).
     fn fire(&mut self, episode: &EpisodeId) {
-        if !self.firing.contains(episode) {
+        let over = EventId::new(episode, Condition::Resolved.as_str());
+        if !self.firing.contains(episode) && !self.applied.contains(&over) {
             self.firing.push(episode.clone());
         }
     }
@@ -330,6 +332,7 @@ fn decide(slot: &Slot, now: Timestamp, rules: &Rules, input: Input<'_>) -> (Slot
         Input::Event(event) => event::on_event(slot, now, rules, event),
         Input::Created(event, result) => created::on_created(slot, now, rules, event, result),
         Input::CreatedOver(event, item) => created::on_created_over(slot, now, rules, event, item),
+        Input::CreatedLate(event, item) => created::on_created_late(slot, now, rules, event, item),
         Input::Found(event, result) => created::on_found(slot, now, rules, event, result),
         Input::Seen(event, result) => written::on_seen(slot, now, rules, event, result),
         Input::Written(event, result) => written::on_written(slot, now, rules, event, result),

@@ -269,8 +269,9 @@ impl<'a> Run<'a> {
                             self.take_dead_letter_back().await?;
                         }
                         picked_up |= is_unfinished(&theirs);
+                        let is_late = before.generation != theirs.state.generation;
                         head = Some(theirs);
-                        input = self.after_a_lost_race(input).await?;
+                        input = self.after_a_lost_race(input, is_late).await?;
                         continue;
                     }
                 }
@@ -300,9 +301,18 @@ impl<'a> Run<'a> {
     }
 
     /// Somebody else wrote first. What we did in the outside still counts; everything else is decided anew.
-    async fn after_a_lost_race(&self, input: Input<'a>) -> Result<Input<'a>, StoreFailure> {
-        let (Input::Created(_, Ok(_)) | Input::CreatedOver(..)) = input else {
-            return Ok(Input::Event(&self.case.event));
+    /// `is_late` says that the slot has had another item since.
+    async fn after_a_lost_race(
+        &self,
+        input: Input<'a>,
+        is_late: bool,
+    ) -> Result<Input<'a>, StoreFailure> {
+        let input = match input {
+            Input::Created(event, Ok(item)) | Input::CreatedOver(event, item) if is_late => {
+                Input::CreatedLate(event, item)
+            }
+            Input::Created(_, Ok(_)) | Input::CreatedOver(..) | Input::CreatedLate(..) => input,
+            _ => return Ok(Input::Event(&self.case.event)),
         };
         // It may turn out to be one item too many; the marker sees to it that somebody closes it.
         self.set_marker().await?;

@@ -233,7 +233,10 @@ impl Ending<'_> {
         if made > 1 {
             self.scene.ledger.count("transient extra items");
         }
-        if letters == 0 && !items.is_empty() && items.iter().all(|item| is_duplicate(item)) {
+        // Of an item that a person gave away or deleted the others are duplicates.
+        let person_took = deleted || self.people.taken_from.values().any(|of| *of == correlation);
+        let all_duplicates = !items.is_empty() && items.iter().all(|item| is_duplicate(item));
+        if letters == 0 && !person_took && all_duplicates {
             // The audit takes an item for another one whose key it was told wrongly; or it is left over from the
             // generation before, and meets an item whose making is still unknown. Known, and counted.
             if self.scene.product().told_wrong_keys || self.audit_outlived_its_generation() {

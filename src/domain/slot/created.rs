@@ -61,6 +61,27 @@ pub(super) fn on_created_over(
     (next, Effect::Rest(Rest::Created))
 }
 
+/// Ours belongs to a generation that is over (seed 59974 of the simulation). Where the product keeps our key unique it is
+/// that generation's own item, which somebody else has adopted; else it may be one too many, and is looked at.
+pub(super) fn on_created_late(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    item: WorkItemRef,
+) -> (Slot, Effect) {
+    if rules.uniqueness == Uniqueness::Enforced {
+        return on_event(slot, now, rules, event);
+    }
+    let mut next = slot.clone();
+    let is_known = next.item().is_some_and(|kept| kept.id == item.id)
+        || next.extras.iter().any(|extra| extra.id == item.id);
+    if !is_known {
+        next.extras.push(item);
+    }
+    (next, Effect::Rest(Rest::Later(now)))
+}
+
 /// The item exists and is the one that counts.
 fn adopt(
     slot: &Slot,

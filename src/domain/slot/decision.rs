@@ -98,6 +98,8 @@ pub enum Input<'a> {
     Created(&'a Event, Result<WorkItemRef, CallFailure>),
     /// The other answer to [`Effect::Create`]: it was made, and is resolved already, as its alert is over.
     CreatedOver(&'a Event, WorkItemRef),
+    /// The answer to an [`Effect::Create`] for an earlier generation: the slot has gone on meanwhile.
+    CreatedLate(&'a Event, WorkItemRef),
     /// The answer to [`Effect::Find`]: items with our correlation id, oldest first.
     Found(&'a Event, Result<Vec<WorkItemSeen>, CallFailure>),
     /// The answer to [`Effect::Read`].
@@ -117,6 +119,7 @@ impl Input<'_> {
             Self::Event(event)
             | Self::Created(event, _)
             | Self::CreatedOver(event, _)
+            | Self::CreatedLate(event, _)
             | Self::Found(event, _)
             | Self::Seen(event, _)
             | Self::Written(event, _)

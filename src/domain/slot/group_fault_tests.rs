@@ -17,7 +17,7 @@ fn the_next_item_waits_for_the_audit_of_the_last_one() {
         &claimed,
         at(10),
         &rules,
-        Input::Seen(&second, Ok(Look::Gone)),
+        Input::Seen(&second, Ok(Look::Ours(Standing::Closed))),
     );
     assert_eq!(effect, Effect::Rest(Rest::Later(at(900))));
     assert_eq!((waits.generation, &waits.phase), (0, &slot.phase));

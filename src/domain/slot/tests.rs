@@ -219,11 +219,7 @@ fn a_record_that_is_not_ours_is_never_written() {
         Input::Seen(&resolved, Ok(Look::Foreign)),
     );
     assert!(matches!(effect, Effect::Rest(Rest::Dead(reason)) if reason.kind == Kind::Foreign));
-    for look in [
-        Look::Ours(Standing::Resolved),
-        Look::Ours(Standing::Closed),
-        Look::Gone,
-    ] {
+    for look in [Look::Ours(Standing::Resolved), Look::Ours(Standing::Closed)] {
         let (_, effect) = next(
             &writing,
             at(0),
@@ -235,6 +231,30 @@ fn a_record_that_is_not_ours_is_never_written() {
             Effect::Rest(Rest::Resolved),
             "a person was faster: {look:?}"
         );
+    }
+}
+
+/// Seed 51918 of the simulation: a wrong key was told, and the search lagged; the item stayed open for ever.
+#[test]
+fn an_item_that_nothing_shows_is_looked_for_again_before_it_is_believed_to_be_gone() {
+    let (fired, resolved) = (event(Condition::Fired), event(Condition::Resolved));
+    let mut slot = Slot {
+        phase: Phase::Open { item: item("1") },
+        firing: vec![fired.episode.clone()],
+        applied: vec![fired.id],
+        ..Slot::default()
+    };
+    for (again, now) in (0..4).map(|n| (n, at(100 * n))) {
+        let (writing, effect) = next(&slot, now, &rules(BEST), Input::Event(&resolved));
+        assert_eq!(effect, Effect::Read);
+        let gone = Input::Seen(&resolved, Ok(Look::Gone));
+        let (after, effect) = next(&writing, now, &rules(BEST), gone);
+        let expected = match again {
+            0..3 => Rest::Later(at(100 * again + 60)),
+            _ => Rest::Resolved,
+        };
+        assert_eq!(effect, Effect::Rest(expected));
+        slot = after;
     }
 }
 

@@ -1,13 +1,18 @@
 //! The answers to a read, a write and an audit of an item that exists.
 
-use super::event::{claim, next_generation};
+use std::time::Duration;
+
+use super::event::{begin, claim, next_generation};
 use super::{Effect, Event, Look, Phase, Rest, Rules, Slot, Write, bury, is_given_up};
 use crate::domain::failure::{self, CallFailure, Kind};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Standing, WorkItemSeen};
 
-/// How often an audit is repeated that does not even see the item that is known.
+/// How often a search is repeated that does not show the item that is known, before it is believed to be gone.
 const EMPTY_SEARCHES_MAX: u32 = 3;
+
+/// How long a product's search may lag behind its records.
+const SEARCH_LAG: Duration = Duration::from_secs(60);
 
 pub(super) fn on_seen(
     slot: &Slot,
@@ -20,6 +25,11 @@ pub(super) fn on_seen(
         return (slot.clone(), Effect::Rest(Rest::Later(now)));
     };
     match (result, write) {
+        // Neither the key that we were told nor the search shows it; a search may lag (seed 51918).
+        (Ok(Look::Gone), _) if slot.tries < EMPTY_SEARCHES_MAX => {
+            let failure = saw_nothing().with_retry_after(SEARCH_LAG);
+            back(slot, now, rules, event, failure)
+        }
         (Ok(Look::Ours(Standing::Open)), Write::Resolve) => {
             (slot.clone(), Effect::Write(Write::Resolve))
         }
@@ -66,6 +76,8 @@ pub(super) fn on_seen(
             );
             bury(slot.clone(), event, failure)
         }
+        // Whoever had the item before may have written to it: nobody joins it unread (seed 8687 of the simulation).
+        (Err(failure), _) if rules.is_shared => hold(slot, now, rules, event, failure, None),
         (Err(failure), _) => back(slot, now, rules, event, failure),
     }
 }
@@ -83,7 +95,8 @@ pub(super) fn on_written(
     match result {
         Ok(()) => done(slot, now),
         Err(failure) if may_yet_take_effect(slot, rules, &failure) => {
-            hold(slot, now, rules, event, failure)
+            let unknown_for = rules.unknown_for();
+            hold(slot, now, rules, event, failure, Some(unknown_for))
         }
         // Unknown or not, the read before the next write shows what came of it.
         Err(failure) => back(slot, now, rules, event, failure),
@@ -137,21 +150,23 @@ fn may_yet_take_effect(slot: &Slot, rules: &Rules, failure: &CallFailure) -> boo
     rules.is_shared && changes_state && failure.effect == failure::Effect::Unknown
 }
 
-/// Nobody joins until the product can no longer execute what was sent; then a read shows what came of it.
+/// Nobody joins until the product can no longer execute what was sent, or until the next try; then a read shows what came
+/// of it.
 fn hold(
     slot: &Slot,
     now: Timestamp,
     rules: &Rules,
     event: &Event,
     failure: CallFailure,
+    unknown_for: Option<Duration>,
 ) -> (Slot, Effect) {
     if is_given_up(slot, event, &failure, now) {
         return bury(slot.clone(), event, failure);
     }
     let mut next = slot.clone();
-    next.wait_after(&failure, now, rules.dice);
+    let next_try = next.wait_after(&failure, now, rules.dice);
     next.not_before = None;
-    let again = now.plus(rules.unknown_for());
+    let again = unknown_for.map_or(next_try, |span| now.plus(span));
     if let Phase::Writing { until, .. } = &mut next.phase {
         *until = again;
     }
@@ -207,18 +222,29 @@ pub(super) fn on_audited(
             if let Phase::Dead { item: kept @ None } = &mut next.phase {
                 *kept = found.first().map(|seen| seen.item.clone());
             }
-            let kept = next.item().map(|item| item.id.clone());
-            let shows_ours = found
-                .iter()
-                .any(|seen| Some(&seen.item.id) == kept.as_ref());
+            let kept = next.item().cloned();
+            let is_ours =
+                |seen: &&WorkItemSeen| kept.as_ref().is_some_and(|kept| kept.id == seen.item.id);
+            let has_our_number = |seen: &&WorkItemSeen| {
+                kept.as_ref()
+                    .is_some_and(|kept| kept.number == seen.item.number)
+            };
             if kept.is_some() && found.is_empty() && slot.tries < EMPTY_SEARCHES_MAX {
                 // Ours is there, so this search saw nothing at all: an index that lags, or somebody has removed it.
                 return audit_later(slot, now, rules, event, &saw_nothing());
             }
-            if kept.is_some() && !shows_ours {
-                // The key that a spoilt answer told us is no item's: the oldest is the one that counts.
-                if let Some(oldest) = found.first() {
-                    next.replace_item(&oldest.item);
+            if kept.is_some() && !found.iter().any(|seen| is_ours(&seen)) {
+                // The key that a spoilt answer told us is no item's: the one with our number is ours, or else the oldest.
+                // Of one that is done it may be gone since; then what is open is one too many (seed 1753).
+                let is_done = matches!(next.phase, Phase::Done { .. });
+                let oldest = found.first().filter(|_| !is_done);
+                if let Some(ours) = found.iter().find(has_our_number).or(oldest) {
+                    next.replace_item(&ours.item);
+                    if is_done && ours.standing == Standing::Open && rules.changes_on_resolve {
+                        let resolve = Write::Resolve;
+                        let (id, episode) = (&event.id, &event.episode);
+                        return begin(&next, now, rules, resolve, id, episode, &[]);
+                    }
                 }
             }
             let kept = next.item().map(|item| item.id.clone());

@@ -107,9 +107,7 @@ impl<'a> Run<'a> {
                     .item()
                     .map(|item| item.number.clone())
                     .unwrap_or_default();
-                let closed = product
-                    .write(&extra, &Change::CloseAsDuplicate { of }, within)
-                    .await;
+                let closed = self.close_extra(&extra, of, &*product, within).await;
                 Input::ExtraClosed(event, self.told_to_the_gate(closed).await)
             }
             Effect::Rest(_) => return None,
@@ -134,6 +132,28 @@ impl<'a> Run<'a> {
             }
             _ => Some(left.min(self.call_max)),
         }
+    }
+
+    /// Closes an item that is one too many, if it is ours and open. A person may have dealt with it, and what was taken
+    /// for one too many may have counted once, and be done.
+    async fn close_extra(
+        &self,
+        extra: &WorkItemRef,
+        of: String,
+        product: &dyn ItsmProduct,
+        within: Duration,
+    ) -> Result<(), CallFailure> {
+        let Some(seen) = product.read(extra, within).await? else {
+            return Ok(());
+        };
+        let correlation = seen.correlation.as_deref().unwrap_or_default();
+        let is_ours =
+            ItemId::from_correlation(correlation).is_some_and(|(slot, _)| slot == self.target.slot);
+        if !is_ours || seen.standing != Standing::Open {
+            return Ok(());
+        }
+        let change = Change::CloseAsDuplicate { of };
+        product.write(extra, &change, within).await
     }
 
     /// Reads the item. Before "it is not there" is believed, it is looked for by its correlation id: the key may be one

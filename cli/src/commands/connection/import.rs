@@ -59,7 +59,7 @@ pub(crate) struct Import {
     /// The connection that takes the place of the one with this id, as `GUID=NAME`; once for each
     #[arg(long = "connection", value_name = "GUID=NAME", value_parser = named_guid)]
     connections: Vec<(Guid, ConnectionName)>,
-    /// Where Azure reaches the function, such as https://alerts.contoso.example
+    /// Where Azure reaches the function, such as `https://alerts.contoso.example`
     #[arg(long, value_name = "URL", value_parser = Endpoint::parse)]
     endpoint: Option<Endpoint>,
     /// Write a template for each action group, and `connections.json`, into this folder
