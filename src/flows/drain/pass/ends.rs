@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join;
-
 use super::Pass;
 use crate::domain::alert::Condition;
 use crate::domain::connection::Grouping;
 use crate::domain::identity::{EventId, SlotId};
 use crate::domain::slot::Phase;
-use crate::flows::create_work_item::event_of;
+use crate::flows::create_work_item::{case_of, event_of};
 use crate::flows::settle::{self, Case, SeenHead};
 use crate::inbound::common_alert_schema;
 use crate::inbound::webhook::Delivery;
@@ -19,8 +17,8 @@ use crate::stores::objects::StoreFailure;
 use crate::stores::slots::SlotLog;
 
 impl Pass<'_> {
-    /// Reads the slot of an alert, and beside it whether the alert's end is in the journal: if it is, and nothing was made
-    /// yet, the end is settled first. Its own marker is cleared when its turn comes. It calls no product: a slot without
+    /// Reads the slot of an alert, and if nothing was made yet, whether the alert's end is in the journal: if it is, the end
+    /// is settled first. Its own marker is cleared when its turn comes. It calls no product: a slot without
     /// an item remembers a Resolved. Where several alerts share a slot nothing is done; the order does not matter there.
     pub(super) async fn remember_its_end(
         &self,
@@ -34,18 +32,20 @@ impl Pass<'_> {
         let slot = SlotId::of_episode(name, &fired.action_name, episode);
         let log = SlotLog::new(&core.objects, name, &fired.action_name, &slot);
         let end = EventId::new(episode, Condition::Resolved.as_str());
-        let (head, end) = join(log.head(), core.journal.read(name, &end)).await;
-        let head = head?;
+        let head = log.head().await?;
         let is_unmade = head
             .as_ref()
             .is_none_or(|head| head.state.phase == Phase::Vacant);
-        match end? {
-            Some(entry) if is_unmade => {
-                self.settle_end(fired, entry, SeenHead::Read(head.map(Box::new)))
-                    .await?;
+        let seen = SeenHead::Read(head.map(Box::new));
+        if !is_unmade {
+            return Ok(seen);
+        }
+        match core.journal.read(name, &end).await? {
+            Some(entry) => {
+                self.settle_end(fired, entry, seen).await?;
                 Ok(SeenHead::NotRead)
             }
-            _ => Ok(SeenHead::Read(head.map(Box::new))),
+            None => Ok(seen),
         }
     }
 
@@ -61,13 +61,9 @@ impl Pass<'_> {
         let Ok(alert) = common_alert_schema::parse(&delivery) else {
             return Ok(());
         };
-        let case = Case {
-            connection: Arc::clone(self.connection),
-            action_name: fired.action_name.clone(),
-            action: fired.action.clone(),
-            alert: &alert,
-            event: event_of(self.core, &delivery, &alert),
-            beside: Vec::new(),
+        let event = event_of(self.core, &delivery, &alert);
+        let Some(case) = case_of(Arc::clone(&fired.connection), &delivery, &alert, event) else {
+            return Ok(());
         };
         Box::pin(settle::settle(
             self.core,
