@@ -1,38 +1,17 @@
 //! What a person reads of an alert: title, description, impact and urgency. Pure; one table of tests shows it whole.
 
+mod description;
 pub mod storm;
+mod title;
 
-use std::fmt::Write as _;
-
-use super::alert::{Alert, Criterion, Details, Measured};
+use self::description::{about_row, description, line, list};
+use self::title::{short_name, title, title_of_row};
+use super::alert::Alert;
 use super::connection::{Action, Grouping};
 use super::identity::ItemId;
 use super::row::Row;
-use super::text;
 use super::timestamp::Timestamp;
 use super::work_item::{Change, NewWorkItem};
-
-/// Targets and configuration items that are listed; the rest is counted (row W25).
-const LISTED_MAX: usize = 50;
-
-/// Conditions of one alert that are told in full.
-const CRITERIA_MAX: usize = 10;
-
-/// Dimensions and custom properties that are listed.
-const PAIRS_MAX: usize = 30;
-
-/// Longest line made of one text of the alert, in characters.
-const LINE_CHARS_MAX: usize = 1000;
-
-/// Longest value of a row in a title, in characters.
-const CELL_IN_TITLE_CHARS_MAX: usize = 60;
-
-/// Columns that name what a row is about, the most exact first: those that Azure takes configuration items from, in its
-/// order (itsmc-product §2.6).
-const RESOURCE_COLUMNS: [&str; 4] = ["_ResourceId", "ResourceId", "Resource", "Computer"];
-
-/// Columns that say nothing of what a row is about.
-const COLUMNS_OF_NO_TITLE: [&str; 2] = ["TimeGenerated", "timestamp"];
 
 /// The work item that an alert asks for; that of one of its rows, where each has its own.
 pub fn new_work_item(
@@ -109,228 +88,10 @@ pub fn on_resolve(action: &Action, resolved_at: Option<Timestamp>) -> Option<Cha
     }
 }
 
-/// `[Sev1] CPU over 80 % on web01`: how bad, which rule, where.
-fn title(alert: &Alert) -> String {
-    let mut title = rule_and_severity(alert);
-    if let Some(target) = alert.targets.first() {
-        let _ = write!(title, " on {}", short_name(target));
-        if alert.targets.len() > 1 {
-            let _ = write!(title, " and {} more", alert.targets.len() - 1);
-        }
-    }
-    text::one_line(&title)
-}
-
-/// `[Sev2] Accounts locked on dc01: alice`: where, as the row's resource column says, and its first value, if that is
-/// another one: it tells the row from the others.
-fn title_of_row(alert: &Alert, row: &Row) -> String {
-    let mut title = rule_and_severity(alert);
-    let resource = RESOURCE_COLUMNS
-        .iter()
-        .filter_map(|name| row.column(name))
-        .map(short_name)
-        .find(|name| !name.trim().is_empty());
-    if let Some(name) = resource {
-        let _ = write!(title, " on {}", text::cut(name, CELL_IN_TITLE_CHARS_MAX));
-    }
-    let mut cells = row.cells().iter();
-    let first = cells.find(|(name, _)| !COLUMNS_OF_NO_TITLE.contains(&name.as_str()));
-    if let Some((name, value)) = first
-        && !RESOURCE_COLUMNS.contains(&name.as_str())
-    {
-        let _ = write!(title, ": {}", text::cut(value, CELL_IN_TITLE_CHARS_MAX));
-    }
-    text::one_line(&title)
-}
-
-/// What a row says, and what has become of the others.
-fn about_row(alert: &Alert, row: &Row) -> String {
-    let mut out = String::new();
-    pairs(&mut out, "Row", row.cells());
-    if row.times() > 1 {
-        let _ = writeln!(out, "\nThe alert has this row {} times.", row.times());
-    }
-    let (total, beyond) = (alert.rows.total(), alert.rows.beyond());
-    if beyond > 0 {
-        let _ = writeln!(
-            out,
-            "\nThe alert has {total} rows; {beyond} of them have no work item: look at the results of its query."
-        );
-    }
-    out
-}
-
-fn rule_and_severity(alert: &Alert) -> String {
-    let mut title = String::new();
-    if alert.is_test() {
-        title.push_str("[Test] ");
-    }
-    if let Some(severity) = alert.severity {
-        let _ = write!(title, "[{}] ", severity.as_str());
-    }
-    title.push_str(
-        alert
-            .rule
-            .as_deref()
-            .map(str::trim)
-            .filter(|rule| !rule.is_empty())
-            .unwrap_or("Azure Monitor alert"),
-    );
-    title
-}
-
-fn description(alert: &Alert) -> String {
-    let mut out = String::new();
-    if let Some(description) = alert
-        .description
-        .as_deref()
-        .filter(|text| !text.trim().is_empty())
-    {
-        let _ = writeln!(
-            out,
-            "{}\n",
-            text::cut(text::plain(description).trim(), LINE_CHARS_MAX)
-        );
-    }
-    let severity = alert
-        .severity
-        .map(|severity| format!("{} ({})", severity.as_str(), severity.word()));
-    line(&mut out, "Severity", severity.as_deref());
-    line(
-        &mut out,
-        "Fired",
-        alert.fired_at.map(|moment| moment.to_string()).as_deref(),
-    );
-    line(&mut out, "Rule", alert.rule.as_deref());
-    line(
-        &mut out,
-        "Monitored by",
-        alert.monitoring_service.as_deref(),
-    );
-    list(&mut out, "Resource", &alert.targets);
-    list(&mut out, "Configuration item", &alert.configuration_items);
-    match &alert.details {
-        Details::Metric(measured) | Details::Log(measured) => measurements(&mut out, measured),
-        Details::EssentialsOnly => {}
-    }
-    pairs(&mut out, "Custom properties", &alert.custom_properties);
-    for mark in &alert.marks {
-        let _ = writeln!(out, "Note: {}", mark.as_str());
-    }
-    out.push('\n');
-    line(&mut out, "Investigate", alert.investigation_link.as_deref());
-    line(&mut out, "Alert rule", alert.rule_id.as_deref());
-    line(&mut out, "Alert", Some(alert.alert_id.as_str()));
-    out.trim().to_owned()
-}
-
-fn measurements(out: &mut String, measured: &Measured) {
-    if let (Some(from), Some(to)) = (measured.window_start, measured.window_end) {
-        let _ = writeln!(out, "Window: {from} to {to}");
-    } else {
-        line(out, "Window", measured.window_size.as_deref());
-    }
-    for criterion in measured.criteria.iter().take(CRITERIA_MAX) {
-        out.push('\n');
-        line(out, "Condition", Some(&sentence(criterion)));
-        line(out, "Web test", criterion.web_test.as_deref());
-        line(out, "Metric namespace", criterion.namespace.as_deref());
-        line(out, "Sensitivity", criterion.sensitivity.as_deref());
-        if let Some((below, of)) = &criterion.failing_periods {
-            line(out, "Failing periods", Some(&format!("{below} of {of}")));
-        }
-        pairs(out, "Dimensions", &criterion.dimensions);
-        line(out, "Query", criterion.query.as_deref());
-        line(out, "Results", criterion.link.as_deref());
-    }
-    if measured.criteria.len() > CRITERIA_MAX {
-        let _ = writeln!(
-            out,
-            "… and {} more conditions",
-            measured.criteria.len() - CRITERIA_MAX
-        );
-    }
-}
-
-/// `Average of Percentage CPU is 93.2, GreaterThan 80`.
-fn sentence(criterion: &Criterion) -> String {
-    let what = criterion
-        .metric
-        .as_deref()
-        .or(criterion.web_test.as_deref())
-        .unwrap_or("the query's result");
-    let mut sentence = match criterion.aggregation.as_deref() {
-        Some(aggregation) => format!("{aggregation} of {what}"),
-        None => what.to_owned(),
-    };
-    let _ = write!(
-        sentence,
-        " is {}",
-        criterion.value.as_deref().unwrap_or("not told")
-    );
-    if let Some(operator) = criterion.operator.as_deref() {
-        let _ = write!(
-            sentence,
-            ", {operator} {}",
-            criterion
-                .threshold
-                .as_deref()
-                .unwrap_or("a dynamic threshold")
-        );
-    }
-    sentence
-}
-
-fn line(out: &mut String, label: &str, value: Option<&str>) {
-    if let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) {
-        let _ = writeln!(
-            out,
-            "{label}: {}",
-            text::cut(&text::one_line(value), LINE_CHARS_MAX)
-        );
-    }
-}
-
-fn list(out: &mut String, label: &str, values: &[String]) {
-    for value in values.iter().take(LISTED_MAX) {
-        line(out, label, Some(value));
-    }
-    if values.len() > LISTED_MAX {
-        let _ = writeln!(out, "… and {} more", values.len() - LISTED_MAX);
-    }
-}
-
-fn pairs(out: &mut String, label: &str, pairs: &[(String, String)]) {
-    if pairs.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "{label}:");
-    for (name, value) in pairs.iter().take(PAIRS_MAX) {
-        let _ = writeln!(
-            out,
-            "  {}: {}",
-            text::cut(&text::one_line(name), 100),
-            text::cut(&text::one_line(value), LINE_CHARS_MAX)
-        );
-    }
-    if pairs.len() > PAIRS_MAX {
-        let _ = writeln!(out, "  … and {} more", pairs.len() - PAIRS_MAX);
-    }
-}
-
-/// The last segment of a resource id: Azure sends the name nowhere else (azure-platform §1.2).
-fn short_name(resource_id: &str) -> &str {
-    resource_id
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .unwrap_or(resource_id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::alert::{Condition, Mark, Severity};
+    use crate::domain::alert::{Condition, Criterion, Details, Mark, Measured, Severity};
     use crate::domain::identity::SlotId;
 
     fn alert() -> Alert {
