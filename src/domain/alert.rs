@@ -1,6 +1,15 @@
 //! An alert of Azure Monitor, as the rest of the connector sees it.
 
+mod details;
+mod service;
+
 use serde::{Deserialize, Serialize};
+
+pub use details::{
+    Activity, Budget, Criterion, Details, Measured, Prometheus, ResourceHealth, ServiceHealth,
+    SmartDetection,
+};
+pub use service::Service;
 
 use super::row::Rows;
 use super::timestamp::Timestamp;
@@ -12,6 +21,14 @@ const LOG_SERVICES: [&str; 4] = [
     "Log Alerts V2",
     "Simple Log Alert",
 ];
+
+/// The subscription that all test notifications are about, in one of its two spellings; the other is the id that most of
+/// them share (azure-platform §1.2).
+const TEST_SUBSCRIPTION: &str = "/subscriptions/11111111-1111-1111-1111-111111111111";
+const TEST_ALERT: &str = "/12345678-1234-1234-1234-1234567890ab";
+
+/// Columns and dimensions that name a configuration item, in the order in which Azure takes them (itsmc-product §2.6).
+pub const ITEM_COLUMNS: [&str; 4] = ["_ResourceId", "ResourceId", "Resource", "Computer"];
 
 /// How bad it is, by Azure's count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,10 +94,13 @@ impl Severity {
 }
 
 /// Whether the alert began or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// It began.
+    #[default]
     Fired,
     /// It ended.
     Resolved,
@@ -89,10 +109,11 @@ pub enum Condition {
 impl Condition {
     /// Reads Azure's word in any case.
     pub fn parse(text: &str) -> Option<Self> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "fired" => Some(Self::Fired),
-            "resolved" => Some(Self::Resolved),
-            _ => None,
+        let is = |word: &str| text.trim().eq_ignore_ascii_case(word);
+        match () {
+            () if is("fired") => Some(Self::Fired),
+            () if is("resolved") => Some(Self::Resolved),
+            () => None,
         }
     }
 
@@ -106,11 +127,15 @@ impl Condition {
 }
 
 /// One alert message.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Alert {
     /// The id of the alert instance; Fired and Resolved share it.
     pub alert_id: String,
-    /// The rule's name.
+    /// Which of Azure's services watches, by the shape of what it sent.
+    pub service: Service,
+    /// What that service calls itself: `Platform`, `Log Alerts V2`.
+    pub monitoring_service: Option<String>,
+    /// The rule's name; none for budgets.
     pub rule: Option<String>,
     /// The rule's resource id.
     pub rule_id: Option<String>,
@@ -118,12 +143,18 @@ pub struct Alert {
     pub severity: Option<Severity>,
     /// Began or ended.
     pub condition: Condition,
-    /// Which of Azure's services watches: `Platform`, `Log Alerts V2`.
-    pub monitoring_service: Option<String>,
-    /// Resource ids of what is watched.
+    /// Resource ids of what is watched, as far as they are kept.
     pub targets: Vec<String>,
-    /// What Azure takes for the configuration items concerned.
+    /// How many further targets the alert has.
+    pub targets_beyond: usize,
+    /// The type of what is watched: `microsoft.compute/virtualmachines`.
+    pub target_type: Option<String>,
+    /// The resource group of what is watched.
+    pub target_group: Option<String>,
+    /// What Azure takes for the configuration items concerned, as far as they are kept.
     pub configuration_items: Vec<String>,
+    /// How many further configuration items the alert has.
+    pub configuration_items_beyond: usize,
     /// When it began, where that could be read.
     pub fired_at: Option<Timestamp>,
     /// When it ended.
@@ -132,23 +163,37 @@ pub struct Alert {
     pub description: Option<String>,
     /// A link to Azure's investigation page.
     pub investigation_link: Option<String>,
-    /// What the service measured, as far as it is understood.
+    /// A link to the resource or the alert, where the message itself has one (older schemas).
+    pub portal_link: Option<String>,
+    /// What the service measured or saw, as far as it is understood.
     pub details: Details,
     /// The rows of the query's result, where the alert brings them with it (Log V1 and Simple Log Alerts).
     pub rows: Rows,
     /// Pairs that the rule's owner added.
     pub custom_properties: Vec<(String, String)>,
+    /// Where one thing is told of in several messages, each with an id of its own: which thing, and which message.
+    pub series: Option<Series>,
     /// What could not be taken as it was, for the work item's reader.
     pub marks: Vec<Mark>,
 }
 
+/// One message of several about the same thing.
+///
+/// Successive messages about one service incident have different alert ids and one tracking id; the older schemas have no
+/// alert id at all (azure-platform §1.6, §1.9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Series {
+    /// What they are all about, as a text that nothing else has.
+    pub name: String,
+    /// What tells this message from the others of the series.
+    pub message: String,
+}
+
 impl Alert {
-    /// True if a person pressed "Test action group": those messages have one constant alert id or a rule named so
-    /// (azure-platform §1.2).
+    /// True if a person pressed "Test action group": those messages have one constant alert id, a rule named so, or a
+    /// subscription that there cannot be (azure-platform §1.2).
     pub fn is_test(&self) -> bool {
-        self.alert_id
-            .ends_with("/12345678-1234-1234-1234-1234567890ab")
-            || self.alert_id.to_ascii_lowercase().ends_with("/test_alert")
+        is_of_a_test(&self.alert_id)
     }
 
     /// True if a query over logs found it, by its shape or else by the name of its service.
@@ -161,62 +206,55 @@ impl Alert {
                     .any(|known| known.eq_ignore_ascii_case(service))
             })
     }
+
+    /// Names of what is concerned: the configuration items, else what the dimensions name, else what the rows name.
+    pub fn concerned(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        let items = self.configuration_items.iter().map(String::as_str);
+        add_distinct(&mut found, items);
+        let dimensions = || {
+            self.details
+                .criteria()
+                .iter()
+                .flat_map(|one| &one.dimensions)
+        };
+        for column in ITEM_COLUMNS {
+            if found.is_empty() {
+                let named = dimensions().filter(|(name, _)| name.eq_ignore_ascii_case(column));
+                add_distinct(&mut found, named.map(|(_, value)| value.as_str()));
+            }
+        }
+        for column in ITEM_COLUMNS {
+            if found.is_empty() {
+                let rows = self.rows.kept();
+                let named = rows.iter().filter_map(|row| row.column(column));
+                add_distinct(&mut found, named);
+            }
+        }
+        found
+    }
 }
 
-/// What a service measured.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Details {
-    /// Metric alerts: static and dynamic thresholds, several resources, web tests.
-    Metric(Measured),
-    /// Log Alerts V1 and V2, and Simple Log Alerts.
-    Log(Measured),
-    /// Not understood, or nothing there: the essentials have to do.
-    #[default]
-    EssentialsOnly,
+/// True if this alert id is one of the constants of Azure's test notifications.
+pub fn is_of_a_test(alert_id: &str) -> bool {
+    let ends_with = |end: &str| {
+        alert_id.len() >= end.len()
+            && alert_id.as_bytes()[alert_id.len() - end.len()..]
+                .eq_ignore_ascii_case(end.as_bytes())
+    };
+    let begins_with = |begin: &str| {
+        alert_id.len() >= begin.len()
+            && alert_id.as_bytes()[..begin.len()].eq_ignore_ascii_case(begin.as_bytes())
+    };
+    ends_with(TEST_ALERT) || ends_with("/test_alert") || begins_with(TEST_SUBSCRIPTION)
 }
 
-/// The measurements of a metric or log alert.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Measured {
-    /// Azure's name for the kind of condition.
-    pub condition_type: Option<String>,
-    /// The span that was looked at, as ISO 8601 duration: `PT5M`.
-    pub window_size: Option<String>,
-    /// Begin of the span.
-    pub window_start: Option<Timestamp>,
-    /// End of the span.
-    pub window_end: Option<Timestamp>,
-    /// Each condition that was met.
-    pub criteria: Vec<Criterion>,
-}
-
-/// One condition of a metric or log alert.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Criterion {
-    /// The metric's name.
-    pub metric: Option<String>,
-    /// The namespace of the metric.
-    pub namespace: Option<String>,
-    /// The web test's name.
-    pub web_test: Option<String>,
-    /// The query of a log alert.
-    pub query: Option<String>,
-    /// `GreaterThan`, and so on.
-    pub operator: Option<String>,
-    /// The threshold, as text: Azure sends strings and numbers.
-    pub threshold: Option<String>,
-    /// What was measured, as text.
-    pub value: Option<String>,
-    /// `Average`, `Count`, and so on.
-    pub aggregation: Option<String>,
-    /// How sensitive a dynamic threshold is.
-    pub sensitivity: Option<String>,
-    /// Name and value of each dimension.
-    pub dimensions: Vec<(String, String)>,
-    /// Periods below the threshold, and how many suffice to fire.
-    pub failing_periods: Option<(String, String)>,
-    /// Where a person sees the result.
-    pub link: Option<String>,
+fn add_distinct<'a>(found: &mut Vec<&'a str>, names: impl Iterator<Item = &'a str>) {
+    for name in names.map(str::trim).filter(|name| !name.is_empty()) {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    }
 }
 
 /// What could not be taken as it was.
@@ -228,6 +266,8 @@ pub enum Mark {
     SeverityUnknown,
     /// `alertContext` has a shape that we do not know.
     ContextNotUnderstood,
+    /// The message has one of the schemas that were there before the common one.
+    OlderSchema,
 }
 
 impl Mark {
@@ -238,6 +278,9 @@ impl Mark {
             Self::SeverityUnknown => "The alert has no severity that is known; a default was used.",
             Self::ContextNotUnderstood => {
                 "The alert's details have a form that is not known; only its essentials are shown."
+            }
+            Self::OlderSchema => {
+                "The alert came in an older schema; switch on \"common alert schema\" in its action group."
             }
         }
     }

@@ -4,7 +4,7 @@ mod description;
 pub mod storm;
 mod title;
 
-use self::description::{about_row, description, line, list};
+use self::description::{description, line, list};
 use self::title::{short_name, title, title_of_row};
 use super::alert::Alert;
 use super::connection::{Action, Grouping};
@@ -35,14 +35,7 @@ pub fn new_work_item(
             Some(row) => title_of_row(alert, row),
             None => title(alert),
         },
-        description: match row {
-            Some(row) => format!("{}\n{}", about_row(alert, row), description(alert)),
-            None if action.grouping == Grouping::Row && alert.is_log() => format!(
-                "{}\n\nNote: The alert brings no rows with it, so that one work item stands for all of them.",
-                description(alert)
-            ),
-            None => description(alert),
-        },
+        description: description(alert, row, action.grouping == Grouping::Row),
         impact: levels.impact,
         urgency: levels.urgency,
         fields,
@@ -124,6 +117,7 @@ mod tests {
             rows: Default::default(),
             custom_properties: vec![("runbook".to_owned(), "https://runbooks.example/cpu".to_owned())],
             marks: vec![Mark::ContextNotUnderstood],
+            ..Alert::default()
         }
     }
 
@@ -132,7 +126,7 @@ mod tests {
         insta::assert_snapshot!(format!(
             "{}\n---\n{}",
             title(&alert()),
-            description(&alert())
+            description(&alert(), None, false)
         ));
     }
 
@@ -200,6 +194,6 @@ mod tests {
             .collect();
         alert.targets = (0..5000).map(|n| format!("/t/{n}")).collect();
         assert_eq!(title(&alert), "[Sev1] a  b c [31m on 0 and 4999 more");
-        assert!(description(&alert).chars().count() < 100_000);
+        assert!(description(&alert, None, false).chars().count() < 100_000);
     }
 }

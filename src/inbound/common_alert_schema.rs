@@ -151,6 +151,7 @@ fn alert(
         rows: context.rows,
         custom_properties,
         marks,
+        ..Alert::default()
     })
 }
 

@@ -19,7 +19,7 @@ const PAIRS_MAX: usize = 30;
 const LINE_CHARS_MAX: usize = 1000;
 
 /// What a row says, and what has become of the others.
-pub(super) fn about_row(alert: &Alert, row: &Row) -> String {
+fn about_row(alert: &Alert, row: &Row) -> String {
     let mut out = String::new();
     pairs(&mut out, "Row", row.cells());
     if row.times() > 1 {
@@ -35,7 +35,19 @@ pub(super) fn about_row(alert: &Alert, row: &Row) -> String {
     out
 }
 
-pub(super) fn description(alert: &Alert) -> String {
+/// The description of the work item of an alert, or of one of its rows, if the action wants one for each.
+pub(super) fn description(alert: &Alert, row: Option<&Row>, is_by_row: bool) -> String {
+    match row {
+        Some(row) => format!("{}\n{}", about_row(alert, row), about_alert(alert)),
+        None if is_by_row && alert.is_log() => format!(
+            "{}\n\nNote: The alert brings no rows with it, so that one work item stands for all of them.",
+            about_alert(alert)
+        ),
+        None => about_alert(alert),
+    }
+}
+
+fn about_alert(alert: &Alert) -> String {
     let mut out = String::new();
     if let Some(description) = alert
         .description
@@ -67,7 +79,7 @@ pub(super) fn description(alert: &Alert) -> String {
     list(&mut out, "Configuration item", &alert.configuration_items);
     match &alert.details {
         Details::Metric(measured) | Details::Log(measured) => measurements(&mut out, measured),
-        Details::EssentialsOnly => {}
+        _ => {}
     }
     pairs(&mut out, "Custom properties", &alert.custom_properties);
     for mark in &alert.marks {

@@ -145,6 +145,7 @@ mod tests {
             custom_properties: Vec::new(),
             rows: Default::default(),
             marks: Vec::new(),
+            ..Alert::default()
         }
     }
 

@@ -2,16 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, ITEM_COLUMNS};
 use crate::domain::row::Row;
 use crate::domain::text;
 
 /// Longest value of a row in a title, in characters.
 const CELL_IN_TITLE_CHARS_MAX: usize = 60;
-
-/// Columns that name what a row is about, the most exact first: those that Azure takes configuration items from, in its
-/// order (itsmc-product §2.6).
-const RESOURCE_COLUMNS: [&str; 4] = ["_ResourceId", "ResourceId", "Resource", "Computer"];
 
 /// Columns that say nothing of what a row is about.
 const COLUMNS_OF_NO_TITLE: [&str; 2] = ["TimeGenerated", "timestamp"];
@@ -32,7 +28,7 @@ pub(super) fn title(alert: &Alert) -> String {
 /// another one: it tells the row from the others.
 pub(super) fn title_of_row(alert: &Alert, row: &Row) -> String {
     let mut title = rule_and_severity(alert);
-    let resource = RESOURCE_COLUMNS
+    let resource = ITEM_COLUMNS
         .iter()
         .filter_map(|name| row.column(name))
         .map(short_name)
@@ -43,7 +39,7 @@ pub(super) fn title_of_row(alert: &Alert, row: &Row) -> String {
     let mut cells = row.cells().iter();
     let first = cells.find(|(name, _)| !COLUMNS_OF_NO_TITLE.contains(&name.as_str()));
     if let Some((name, value)) = first
-        && !RESOURCE_COLUMNS.contains(&name.as_str())
+        && !ITEM_COLUMNS.contains(&name.as_str())
     {
         let _ = write!(title, ": {}", text::cut(value, CELL_IN_TITLE_CHARS_MAX));
     }

@@ -51,6 +51,7 @@ fn of_condition(condition_type: Text, condition: wire::ConditionBlock<'_>) -> Co
         window_start: moment(&condition.window_start_time),
         window_end: moment(&condition.window_end_time),
         criteria,
+        ..Measured::default()
     };
     Context {
         details: if is_log {
@@ -88,6 +89,7 @@ fn log_v1(wire: wire::LogV1<'_>) -> Option<Context> {
                 .or(wire.link_to_search_results.0),
             ..Criterion::default()
         }],
+        ..Measured::default()
     };
     Some(Context {
         details: Details::Log(measured),
@@ -127,5 +129,6 @@ fn criterion(wire: wire::Criterion<'_>) -> Criterion {
                 .zip(periods.number_of_evaluation_periods.0)
         }),
         link: wire.link_to_filtered_results.0.or(wire.link_to_results.0),
+        ..Criterion::default()
     }
 }
