@@ -6,6 +6,7 @@ pub mod drain;
 pub mod explain;
 pub mod gatekeeper;
 pub mod paces;
+pub mod preview;
 pub mod redrive;
 pub mod retention;
 pub mod settle;

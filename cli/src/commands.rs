@@ -4,6 +4,7 @@ mod alert;
 mod connection;
 mod dead;
 mod explain;
+mod record;
 mod status;
 mod up;
 
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Connection(connection::Connection),
     #[command(subcommand)]
     Alert(alert::Alert),
+    #[command(subcommand)]
+    Record(record::Record),
     Status(status::Status),
     /// Look at and try again what was given up or not understood
     #[command(subcommand)]
@@ -62,6 +65,7 @@ impl Command {
             Self::Up(_) => "warn",
             Self::Connection(_)
             | Self::Alert(_)
+            | Self::Record(_)
             | Self::Status(_)
             | Self::Dead(_)
             | Self::Explain(_) => "off",
@@ -75,6 +79,7 @@ pub(crate) async fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Up(up) => up.run(&cli.data, output).await,
         Command::Connection(connection) => connection.run(&cli.data, output).await,
         Command::Alert(alert) => alert.run(&cli.data, output).await,
+        Command::Record(record) => record.run(&cli.data, output).await,
         Command::Status(status) => status.run(&cli.data, output).await,
         Command::Dead(dead) => dead.run(&cli.data, output).await,
         Command::Explain(explain) => explain.run(&cli.data, output).await,
@@ -82,12 +87,12 @@ pub(crate) async fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
 }
 
 /// A connection's name on the command line.
-fn connection_name(text: &str) -> Result<ConnectionName, String> {
+pub(crate) fn connection_name(text: &str) -> Result<ConnectionName, String> {
     ConnectionName::parse(text).map_err(|expected| format!("expected {expected}"))
 }
 
 /// An action's name on the command line.
-fn action_name(text: &str) -> Result<ActionName, String> {
+pub(crate) fn action_name(text: &str) -> Result<ActionName, String> {
     ActionName::parse(text).map_err(|expected| format!("expected {expected}"))
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn read_export(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Failur
     clippy::disallowed_methods,
     reason = "the command's files have their owner here"
 )]
-fn read_up_to(path: &Path, bytes_max: u64, too_long: &str) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read_up_to(path: &Path, bytes_max: u64, too_long: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin()

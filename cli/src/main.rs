@@ -8,11 +8,14 @@ mod commands;
 mod desk;
 mod failure;
 mod files;
+mod log_record;
 mod login;
 mod output;
 mod prompt;
+mod rehearsal;
 mod sample_alert;
 mod spans;
+mod webhook;
 
 use std::process::ExitCode;
 

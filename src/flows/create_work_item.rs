@@ -15,6 +15,7 @@ use crate::domain::connection::{Connection, Grouping};
 use crate::domain::gate::Passage;
 use crate::domain::identity::{EpisodeId, EventId, Firing};
 use crate::domain::slot::{Event, Rest};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::WorkItemRef;
 use crate::inbound::common_alert_schema::{self, NotAnAlert};
 use crate::inbound::webhook::Delivery;
@@ -249,6 +250,11 @@ pub(super) fn case_of<'a>(
 
 /// The event of an alert, for this connection and action.
 pub(super) fn event_of(core: &Core, delivery: &Delivery, alert: &Alert) -> Event {
+    event_at(core.clock.now(), delivery, alert)
+}
+
+/// The event of an alert that comes now.
+pub(super) fn event_at(received_at: Timestamp, delivery: &Delivery, alert: &Alert) -> Event {
     let firing = match alert.fired_at {
         Some(fired_at) => Firing::Instance {
             alert_id: &alert.alert_id,
@@ -262,7 +268,7 @@ pub(super) fn event_of(core: &Core, delivery: &Delivery, alert: &Alert) -> Event
         episode,
         condition: alert.condition,
         at: alert.resolved_at.or(alert.fired_at),
-        received_at: core.clock.now(),
+        received_at,
         also: Vec::new(),
     }
 }

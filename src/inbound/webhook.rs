@@ -87,6 +87,11 @@ impl Delivery {
         }
     }
 
+    /// A delivery that a person at the desk looks at, and that goes nowhere.
+    pub fn of_a_person(connection: ConnectionName, action: ActionName, body: Bytes) -> Self {
+        Self::from_journal(connection, action, body)
+    }
+
     /// The connection that it is for.
     pub fn connection(&self) -> &ConnectionName {
         &self.connection

@@ -1,5 +1,6 @@
-//! `itsmc alert …`: send alerts by hand.
+//! `itsmc alert …`: look at alerts and send them by hand.
 
+mod preview;
 mod send;
 
 use std::path::Path;
@@ -9,11 +10,13 @@ use clap::Subcommand;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Send alerts by hand.
+/// Look at what an alert would make, and send alerts by hand.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example: the sample of `itsmc up`, made new\n\n  \
+#[command(after_help = "Examples: the sample of `itsmc up`\n\n  \
+    itsmc alert preview .itsmc/sample-alert.json\n  \
     itsmc alert send .itsmc/sample-alert.json --fresh")]
 pub(crate) enum Alert {
+    Preview(preview::Preview),
     Send(send::Send),
 }
 
@@ -21,6 +24,7 @@ impl Alert {
     /// Does it.
     pub(crate) async fn run(&self, data: &Path, output: &Output) -> Result<(), Failure> {
         match self {
+            Self::Preview(preview) => preview.run(data, output).await,
             Self::Send(send) => send.run(data, output).await,
         }
     }

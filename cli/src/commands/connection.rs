@@ -6,7 +6,7 @@ mod list;
 mod remove;
 mod schema;
 mod show;
-mod stored;
+pub(in crate::commands) mod stored;
 mod test;
 
 use std::path::Path;

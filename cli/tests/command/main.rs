@@ -13,6 +13,7 @@ mod connection_import;
 mod connection_import_mistakes;
 mod dead;
 mod instance;
+mod record;
 mod schema;
 mod status;
 mod up;

@@ -6,18 +6,13 @@ use bytes::Bytes;
 use clap::Args;
 use itsm_connector::adapters::clock::SystemClock;
 use itsm_connector::adapters::entropy::OsEntropy;
-use itsm_connector::domain::name::{ActionName, ConnectionName, DEFAULT_ACTION};
 use itsm_connector::ports::Clock as _;
-use itsm_connector::settings::LISTEN_DEFAULT;
-use serde_json::{Value, json};
-use url::Url;
+use serde_json::Value;
 
-use crate::alert_delivery::{self, Answered, said};
-use crate::commands::{action_name, connection_name};
-use crate::desk::Desk;
 use crate::failure::Failure;
-use crate::output::{GOOD, Output};
-use crate::{files, prompt, sample_alert};
+use crate::output::Output;
+use crate::webhook::{To, show};
+use crate::{files, sample_alert};
 
 /// Send an alert from a file to a running webhook.
 ///
@@ -28,18 +23,8 @@ use crate::{files, prompt, sample_alert};
 pub(crate) struct Send {
     /// The alert, in Azure's Common Alert Schema; `-` is standard input
     file: PathBuf,
-    /// The connection that it is for
-    #[arg(long, value_parser = connection_name, value_name = "NAME", default_value = "demo")]
-    connection: ConnectionName,
-    /// The connection's action
-    #[arg(long, value_parser = action_name, value_name = "NAME", default_value = DEFAULT_ACTION)]
-    action: ActionName,
-    /// Where the webhook is: `http://HOST:PORT`, or the whole address from an action group
-    #[arg(long)]
-    url: Option<Url>,
-    /// Read the webhook's key from standard input, one line
-    #[arg(long)]
-    key_stdin: bool,
+    #[command(flatten)]
+    to: To,
     /// Give it a new id and the time of now, so that it is a new alert
     #[arg(long)]
     fresh: bool,
@@ -48,22 +33,8 @@ pub(crate) struct Send {
 impl Send {
     /// Sends it.
     pub(crate) async fn run(&self, data: &Path, output: &Output) -> Result<(), Failure> {
-        let webhook = self.webhook(data)?;
-        if self.key_stdin && self.file == Path::new("-") {
-            return Err(Failure::wrong_usage(
-                "standard input holds the alert, so that it holds no key",
-                "name the alert's file, and pipe only the key in",
-            ));
-        }
-        let key = match self.key_stdin {
-            true => prompt::piped_secrets(&["key"])?.pop(),
-            false => None,
-        };
-        let alert = self.alert()?;
-        output.progress("sending the alert");
-        let answered = alert_delivery::deliver(&webhook, alert, key.as_ref()).await;
-        output.settle();
-        self.tell(&answered?, output)
+        let webhook = self.to.webhook(data, &self.file)?;
+        show(&webhook.post(self.alert()?, output).await?, output)
     }
 
     fn alert(&self) -> Result<Bytes, Failure> {
@@ -85,94 +56,4 @@ impl Send {
         }
         Ok(alert.to_string().into())
     }
-
-    fn webhook(&self, data: &Path) -> Result<Url, Failure> {
-        let unusable = || {
-            Failure::wrong_usage(
-                "--url: found another address, expected `http://HOST:PORT` or `https://HOST`",
-                "the whole address from an action group is taken as well",
-            )
-        };
-        let mut url = match &self.url {
-            Some(url) => url.clone(),
-            None => {
-                let addresses = Desk::open(data)?.addresses();
-                let listen = addresses.map_or(LISTEN_DEFAULT, |addresses| addresses.listen);
-                Url::parse(&format!("http://{listen}")).map_err(|_| unusable())?
-            }
-        };
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-            return Err(unusable());
-        }
-        if url.path() == "/" {
-            let action = match self.action.as_str() {
-                DEFAULT_ACTION => String::new(),
-                other => format!("/{other}"),
-            };
-            url.set_path(&format!(
-                "/api/create-work-item/{}{action}",
-                self.connection
-            ));
-        }
-        Ok(url)
-    }
-
-    fn tell(&self, answered: &Answered, output: &Output) -> Result<(), Failure> {
-        if !(200..300).contains(&answered.status) {
-            return Err(refused(answered));
-        }
-        if output.is_json() {
-            output.document(&json!({ "status": answered.status, "answer": answered.body }));
-            return Ok(());
-        }
-        let item = answered.work_item();
-        let shown = item.map_or_else(String::new, |item| {
-            format!(
-                "  {GOOD}{}{GOOD:#}  {}",
-                said(item, "number"),
-                said(item, "url")
-            )
-        });
-        output.line(format!(
-            "{} {}{shown}",
-            answered.status,
-            answered.text("outcome")
-        ));
-        if item.is_none() {
-            output.words(waits(&answered.text("outcome")));
-        }
-        Ok(())
-    }
-}
-
-/// What is to come of an alert that has no work item yet.
-fn waits(outcome: &str) -> &'static str {
-    match outcome {
-        "quarantined" => {
-            "it is not understood or was given up, and is kept for a person: `itsmc dead list`"
-        }
-        "ignored" => "its action wants nothing done",
-        _ => "it is kept, and finished within a minute once the ITSM product answers",
-    }
-}
-
-fn refused(answered: &Answered) -> Failure {
-    let (title, detail, hint) = (
-        answered.text("title"),
-        answered.text("detail"),
-        answered.text("hint"),
-    );
-    if title.is_empty() {
-        return Failure::does_not_work(
-            format!(
-                "the webhook answered {} and did not say why",
-                answered.status
-            ),
-            "is this the address of `create-work-item`, or of something in front of it?",
-        );
-    }
-    Failure::does_not_work(
-        format!("{title}: {detail} (status {})", answered.status),
-        hint,
-    )
 }

@@ -20,11 +20,11 @@ use crate::failure::Failure;
 const LOGIN_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// A connection as the vault has it.
-pub(super) struct Stored {
+pub(in crate::commands) struct Stored {
     /// The definition's text.
     pub(super) text: Secret,
     /// The definition, read.
-    pub(super) connection: Result<Connection, Problems>,
+    pub(in crate::commands) connection: Result<Connection, Problems>,
     /// Its tokens, if there are any that can be read.
     pub(super) tokens: Option<TokenSet>,
 }
@@ -39,7 +39,10 @@ pub(super) async fn names(vault: &Arc<dyn Vault>) -> Result<Vec<ConnectionName>,
 }
 
 /// Reads one; an error if there is none.
-pub(super) async fn read(desk: &Desk, name: &ConnectionName) -> Result<Stored, Failure> {
+pub(in crate::commands) async fn read(
+    desk: &Desk,
+    name: &ConnectionName,
+) -> Result<Stored, Failure> {
     let vault = desk.vault();
     let Some(text) = vault.get(&format!("{SECRET_PREFIX}{name}")).await? else {
         return Err(Failure::does_not_work(
