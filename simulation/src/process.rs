@@ -100,6 +100,11 @@ impl Process {
         notes.thawed_at = notes.thawed_at.max(Some(until));
     }
 
+    /// How long it stands still as a whole.
+    pub fn stands_still_for(&self) -> Duration {
+        self.stalled_until().saturating_sub(self.scene.elapsed())
+    }
+
     fn stalled_until(&self) -> MutexGuard<'_, Duration> {
         self.stalled_until
             .lock()

@@ -49,11 +49,10 @@ pub struct Product {
     pub people: People,
     /// Records that a person closed between our read and our write: the product has no write that would see it.
     pub raced: BTreeSet<String>,
-    /// Records to which a write came late, or of which the writer was not told: its process stood still before it was
-    /// sent, the product held it up, or the answer was spoilt.
-    pub unsure_writes: BTreeSet<String>,
-    /// True once an answer named a key that is not the record's.
-    pub told_wrong_keys: bool,
+    /// Keys that spoilt answers told in place of the record's.
+    pub told_wrong_keys: BTreeSet<String>,
+    /// Places in the journal of creates whose sender stood still before it sent them.
+    held_up: BTreeSet<usize>,
     /// The key of a record that is nobody's business.
     pub bystander: String,
 }
@@ -87,8 +86,8 @@ impl Product {
             frozen: BTreeSet::new(),
             people: People::default(),
             raced: BTreeSet::new(),
-            unsure_writes: BTreeSet::new(),
-            told_wrong_keys: false,
+            told_wrong_keys: BTreeSet::new(),
+            held_up: BTreeSet::new(),
             bystander,
         }
     }
@@ -117,6 +116,17 @@ impl Product {
             entry.fault.as_deref() == Some("stale_search") && entry.query.contains(correlation)
         };
         self.frozen.contains(correlation) || self.journal().iter().any(|entry| is_stale(&entry))
+    }
+
+    /// True if the record with this key was made by a create that was held up, by the product or before it was sent.
+    pub fn was_made_late(&self, key: &str) -> bool {
+        let made = self.journal().iter().enumerate().rfind(|(_, entry)| {
+            let was_made = entry.execution != Execution::Not;
+            entry.kind == Kind::Create && was_made && entry.sys_id.as_deref() == Some(key)
+        });
+        made.is_some_and(|(place, entry)| {
+            entry.execution == Execution::Late || self.held_up.contains(&place)
+        })
     }
 
     /// True if it executes nothing late any more.
@@ -160,15 +170,15 @@ impl Scene {
         let class = entry.fault.as_deref();
         if let Some(class) = class.and_then(|fault| weather::class_of(fault, &answer.response)) {
             self.ledger.count(class.as_str());
-            product.told_wrong_keys |= class == Class::WrongKey;
-        }
-        if entry.kind == Kind::Update {
-            let froze = by.is_none_or(|by| by.stood_still(LONGEST_CALL));
-            let is_unknown = entry.execution == Execution::Executed && entry.fault.is_some();
-            if froze || is_unknown || entry.execution == Execution::Late {
-                let key = entry.path.rsplit('/').next().unwrap_or_default();
-                product.unsure_writes.insert(key.to_owned());
+            if class == Class::WrongKey {
+                let told = keys_in(answer.response.body());
+                product.told_wrong_keys.extend(told);
             }
+        }
+        let froze = by.is_none_or(|by| by.stood_still(LONGEST_CALL));
+        if entry.kind == Kind::Create && froze {
+            let place = product.journal().len() - 1;
+            product.held_up.insert(place);
         }
         if let Some(token) = token_in(answer.response.body()) {
             product.tokens.insert(token);
@@ -235,6 +245,17 @@ pub fn correlation_of(request: &http::Request<Bytes>) -> Option<String> {
     }
     let body: Value = serde_json::from_slice(request.body()).ok()?;
     body["correlation_id"].as_str().map(str::to_owned)
+}
+
+/// The keys of the records that an answer tells of.
+fn keys_in(body: &[u8]) -> Vec<String> {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    let records = match &answer["result"] {
+        Value::Array(records) => records.iter().collect(),
+        record => vec![record],
+    };
+    let keys = records.into_iter().filter_map(|one| one["sys_id"].as_str());
+    keys.map(str::to_owned).collect()
 }
 
 fn token_in(body: &[u8]) -> Option<String> {

@@ -173,9 +173,6 @@ impl Tally {
             "slots with dead letters",
             "dead letters of settled alerts",
             "transient extra items",
-            "group's items that an unknown write left wrong",
-            "group's items made resolved, adopted as open",
-            "items that an audit left wrong",
         ] {
             line(format!("{name:<48} {:>9}", self.counters.get(name)));
         }

@@ -255,7 +255,7 @@ async fn tail(scene: &Scene, sender: &Sender, drainers: &[Node], episodes: &[Epi
     let Some((n, episode)) = episodes.iter().enumerate().next_back() else {
         return true;
     };
-    pause(sender.muted_for()).await;
+    pause(sender.muted_for().max(sender.stand_still_for())).await;
     if !sender.send(n, episode, false).await {
         scene
             .ledger

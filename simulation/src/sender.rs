@@ -106,6 +106,14 @@ impl Sender {
         until.saturating_sub(self.scene.elapsed())
     }
 
+    /// How long one of the hosts stands still at the most. A real process that does so answers nobody; of ours only the
+    /// calls wait, and its time limits run on.
+    pub fn stand_still_for(&self) -> Duration {
+        let hosts = self.hosts.iter().map(|host| host.living().process);
+        let spans = hosts.map(|process| process.stands_still_for());
+        spans.max().unwrap_or_default()
+    }
+
     fn mute(&self) {
         self.scene.ledger.count(counters::MUTED);
         let until = self.scene.elapsed() + MUTE;

@@ -38,12 +38,21 @@ enum Trouble {
     Conflicts,
 }
 
+/// A write whose answer did not come, or was a conflict.
+#[derive(Debug)]
+struct Unconfirmed {
+    /// What was to be written; of several tries the last.
+    tried: Bytes,
+    /// True if several of the process's tasks tried to write there: which of them reads back cannot be told.
+    by_several: bool,
+}
+
 /// The store of one process.
 #[derive(Debug, Clone)]
 pub struct FaultyStore {
     process: Arc<Process>,
-    /// Objects whose making was not confirmed to us, and what we have tried to write there last.
-    unconfirmed: Arc<Mutex<BTreeMap<Path, Bytes>>>,
+    /// Objects whose making was not confirmed to us.
+    unconfirmed: Arc<Mutex<BTreeMap<Path, Unconfirmed>>>,
 }
 
 impl fmt::Display for FaultyStore {
@@ -159,7 +168,7 @@ impl FaultyStore {
         }
     }
 
-    fn unconfirmed(&self) -> MutexGuard<'_, BTreeMap<Path, Bytes>> {
+    fn unconfirmed(&self) -> MutexGuard<'_, BTreeMap<Path, Unconfirmed>> {
         self.unconfirmed
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -172,12 +181,14 @@ impl FaultyStore {
         if is_slot || location.as_ref().starts_with("leases/") {
             let content = self.process.scene.peek(location.as_ref());
             let content = content.unwrap_or_default();
-            let is_unconfirmed = tried.is_some_and(|tried| tried == content);
+            let by_several = tried.as_ref().is_some_and(|tried| tried.by_several);
+            let is_unconfirmed = tried.is_some_and(|tried| tried.tried == content);
             if is_unconfirmed && is_slot {
                 self.process.scene.ledger.count(counters::OWN_WRITE);
             }
+            let is_own = is_unconfirmed && !by_several;
             self.process
-                .watch_read_back(location.as_ref(), &content, is_unconfirmed);
+                .watch_read_back(location.as_ref(), &content, is_own);
             if is_unconfirmed {
                 return Planted::on_read_back(&self.process, &content);
             }
@@ -221,7 +232,10 @@ impl ObjectStore for FaultyStore {
             .any(|folder| location.as_ref().starts_with(folder))
         {
             let tried = payload.clone().into();
-            self.unconfirmed().insert(location.clone(), tried);
+            let mut unconfirmed = self.unconfirmed();
+            let by_several = unconfirmed.contains_key(location);
+            let tried = Unconfirmed { tried, by_several };
+            unconfirmed.insert(location.clone(), tried);
         }
         let late = Deed::Create(location.clone(), payload.clone());
         let act = async {
@@ -259,6 +273,9 @@ impl ObjectStore for FaultyStore {
         let scene = &self.process.scene;
         let act = scene.memory.get_opts(location, options);
         let done = self.call(format!("store get {location}"), || {}, act).await;
+        if matches!(done, Err(object_store::Error::NotFound { .. })) {
+            self.unconfirmed().remove(location);
+        }
         if done.is_ok()
             && let Some(instead) = self.watch_get(location)
         {

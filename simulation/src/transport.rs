@@ -124,10 +124,6 @@ impl Transport for ProductTransport {
             let html = http::HeaderValue::from_static("text/html");
             let headers = answer.response.headers_mut();
             headers.insert(http::header::CONTENT_TYPE, html);
-            if kind == Kind::Update {
-                let key = path.rsplit('/').next().unwrap_or_default();
-                scene.product().unsure_writes.insert(key.to_owned());
-            }
         }
         let status = answer.response.status().as_u16();
         let usual = scene.takes(scene.swarm.product_ms);

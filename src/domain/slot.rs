@@ -356,9 +356,12 @@ fn bury(mut slot: Slot, event: &Event, failure: CallFailure) -> (Slot, Effect) {
 
 /// A failure that is to be given up: refused for good, too many tries, or too old.
 fn is_given_up(slot: &Slot, event: &Event, failure: &CallFailure, now: Timestamp) -> bool {
-    failure.is_permanent()
-        || slot.tries.saturating_add(1) >= TRIES_MAX
-        || now.since(event.received_at) >= AGE_MAX
+    failure.is_permanent() || is_worn_out(slot, event, now)
+}
+
+/// Tried often enough, or for long enough.
+fn is_worn_out(slot: &Slot, event: &Event, now: Timestamp) -> bool {
+    slot.tries.saturating_add(1) >= TRIES_MAX || now.since(event.received_at) >= AGE_MAX
 }
 
 #[cfg(test)]

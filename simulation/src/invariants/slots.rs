@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use itsm_connector::domain::identity::{EpisodeId, EventId, ItemId, SlotId};
-use itsm_connector::domain::slot::{Phase, Slot, Write};
+use itsm_connector::domain::slot::{Phase, Slot};
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::work_item::WorkItemRef;
 use serde_json::Value;
@@ -16,15 +16,6 @@ use crate::product::CONNECTION;
 use crate::scene::Scene;
 use crate::sender::Told;
 use crate::swarm::Variant;
-
-/// Counts what is accepted of a group's items after writes of unknown outcome.
-const KNOWN_UNSURE: &str = "group's items that an unknown write left wrong";
-
-/// Counts what is accepted of audits that went wrong: by a key that was told wrongly, or in the next generation.
-const KNOWN_WRONG_AUDIT: &str = "items that an audit left wrong";
-
-/// Counts the items that were made resolved for one alert and adopted as open for another.
-const KNOWN_MADE_RESOLVED: &str = "group's items made resolved, adopted as open";
 
 /// What is known of a slot at the end.
 pub(super) struct Ending<'a> {
@@ -181,7 +172,7 @@ impl Ending<'_> {
         };
         self.items.iter().any(|other| is_it(&other))
             || self.people.deleted.values().any(was_deleted)
-            || (self.scene.product().told_wrong_keys && !self.items.is_empty())
+            || (self.scene.product().told_wrong_keys.contains(&item.id) && !self.items.is_empty())
     }
 
     /// R25: whoever is given up has a dead letter that says so.
@@ -207,11 +198,7 @@ impl Ending<'_> {
             !is_duplicate(item) && !by_person
         };
         if items.iter().filter(counts).count() > 1 {
-            if self.scene.product().told_wrong_keys {
-                self.scene.ledger.count(KNOWN_WRONG_AUDIT);
-            } else {
-                self.accuse("I4", "more than one work item counts");
-            }
+            self.accuse("I4", "more than one work item counts");
         }
         let correlation = correlation_of(self.slot, generation);
         let was_misled = self.scene.product().was_misled(&correlation);
@@ -237,34 +224,8 @@ impl Ending<'_> {
         let person_took = deleted || self.people.taken_from.values().any(|of| *of == correlation);
         let all_duplicates = !items.is_empty() && items.iter().all(|item| is_duplicate(item));
         if letters == 0 && !person_took && all_duplicates {
-            // The audit takes an item for another one whose key it was told wrongly; or it is left over from the
-            // generation before, and meets an item whose making is still unknown. Known, and counted.
-            if self.scene.product().told_wrong_keys || self.audit_outlived_its_generation() {
-                self.scene.ledger.count(KNOWN_WRONG_AUDIT);
-            } else {
-                self.accuse("I4", "every work item was closed as a duplicate");
-            }
+            self.accuse("I4", "every work item was closed as a duplicate");
         }
-    }
-
-    /// True if a generation began while an audit of the one before was still owed, an audit met an item whose making was
-    /// still unknown, or an item of one generation was taken for an extra of the next.
-    fn audit_outlived_its_generation(&self) -> bool {
-        let meets_unknown = |one: &Snapshot| {
-            let is_creating = matches!(one.state.phase, Phase::Creating { .. });
-            !one.state.extras.is_empty() && (is_creating || one.state.generation > 0)
-        };
-        let mut pairs = self.history.iter().zip(self.history.iter().skip(1));
-        let exchanges = |(before, after): (&Snapshot, &Snapshot)| {
-            let (before, after) = (before.state.item(), after.state.item());
-            before.is_some_and(|before| after.is_some_and(|after| after.id != before.id))
-        };
-        if self.history.iter().any(meets_unknown) || pairs.clone().any(exchanges) {
-            return true;
-        }
-        pairs.any(|(before, after)| {
-            after.state.generation > before.state.generation && after.state.audit_at.is_some()
-        })
     }
 
     /// P2: of all generations one is open.
@@ -275,11 +236,7 @@ impl Ending<'_> {
             !is_over(item) && !keep_open && !taken
         };
         if letters == 0 && self.items.iter().filter(is_open).count() > 1 {
-            if self.audit_outlived_its_generation() {
-                self.scene.ledger.count(KNOWN_WRONG_AUDIT);
-            } else {
-                self.accuse("P2", "more than one work item is open");
-            }
+            self.accuse("P2", "more than one work item is open");
         }
     }
 
@@ -298,19 +255,24 @@ impl Ending<'_> {
             let by_person = self.people.closed.contains_key(key(item))
                 || self.people.reopened.contains_key(key(item))
                 || self.people.taken_over.contains_key(key(item));
-            if by_person || is_duplicate(item) {
+            if by_person || is_duplicate(item) || self.was_made_anew(item) {
                 continue;
             }
             let is_left = ends && all_over && !is_over(item) && letters == 0;
-            let misled = self.scene.product().told_wrong_keys;
-            if is_left && !misled && !self.was_unsure(item) && !self.audit_outlived_its_generation()
-            {
+            if is_left {
                 self.accuse("I7", "the alerts are over and a work item is open");
             }
             if is_over(item) {
                 self.check_why_over(item, ends);
             }
         }
+    }
+
+    /// A person deleted it, and a create that was held up until then took the freed key: nobody waits for its answer any
+    /// more, and a search for what was done with and taken away would go on for ever.
+    fn was_made_anew(&self, item: &Value) -> bool {
+        let key = key(item);
+        self.people.deleted.contains_key(key) && self.scene.product().was_made_late(key)
     }
 
     /// Nothing is resolved before the last of those who hold it open has ended.
@@ -325,44 +287,8 @@ impl Ending<'_> {
             holders.contains(&&episode.id) && !told.resolved_sent
         };
         let is_early = !ends || self.episodes.iter().any(|one| goes_on(&one));
-        if is_early && !self.was_unsure(item) && !self.was_made_resolved() {
+        if is_early {
             self.accuse("I7", "a work item was resolved and nobody said so");
         }
-    }
-
-    /// Where the key is unique an alert that goes on may adopt what a lost create for one that was over has made resolved,
-    /// and take it for open. That is known and counted.
-    fn was_made_resolved(&self) -> bool {
-        let is_it = |one: &Snapshot| {
-            matches!(one.state.phase, Phase::Creating { .. }) && !one.state.early.is_empty()
-        };
-        let known = self.episodes.len() > 1
-            && self.scene.swarm.variant == Variant::Enforced
-            && self.history.iter().any(is_it);
-        if known {
-            self.scene.ledger.count(KNOWN_MADE_RESOLVED);
-        }
-        known
-    }
-
-    /// A write has no horizon as a create has: of a group, one whose outcome is unknown may meet an item that is held
-    /// open again, or is over by then. That is known and counted.
-    fn was_unsure(&self, item: &Value) -> bool {
-        let unsure = self.scene.product().unsure_writes.contains(key(item));
-        let reopens = self.history.iter().any(|one| {
-            let phase = &one.state.phase;
-            matches!(
-                phase,
-                Phase::Writing {
-                    write: Write::Reopen,
-                    ..
-                }
-            )
-        });
-        let known = (unsure || reopens) && self.episodes.len() > 1;
-        if known {
-            self.scene.ledger.count(KNOWN_UNSURE);
-        }
-        known
     }
 }

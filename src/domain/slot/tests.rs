@@ -319,6 +319,29 @@ fn an_item_made_twice_is_closed_as_a_duplicate() {
 
 /// Seed 5030 of the simulation: the first call's answer was lost, the search was refused, and the audit then closed the
 /// only item there was.
+/// Seed 68897 of the simulation: one 403 to the look at a duplicate left it open for ever.
+#[test]
+fn a_refusal_to_close_a_duplicate_is_not_the_end_of_it() {
+    let fired = event(Condition::Fired);
+    let with_extra = Slot {
+        extras: vec![item("2")],
+        ..open_to_be_audited()
+    };
+    let refused = || failure(failure::Effect::Refused, Kind::NoRights);
+    assert!(refused().is_permanent());
+    let answer = Input::ExtraClosed(&fired, Err(refused()));
+    let (kept, effect) = next(&with_extra, at(1), &rules(BEST), answer);
+    assert!(matches!(effect, Effect::Rest(Rest::Later(_))));
+    assert_eq!(kept.extras, with_extra.extras);
+    let worn = Slot {
+        tries: TRIES_MAX - 1,
+        ..kept
+    };
+    let answer = Input::ExtraClosed(&fired, Err(refused()));
+    let (left, _) = next(&worn, at(2), &rules(BEST), answer);
+    assert!(left.extras.is_empty(), "it does not go on for ever");
+}
+
 #[test]
 fn the_only_item_of_a_slot_that_was_given_up_is_no_duplicate() {
     let fired = event(Condition::Fired);

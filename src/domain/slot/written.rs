@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::event::{begin, claim, next_generation};
-use super::{Effect, Event, Look, Phase, Rest, Rules, Slot, Write, bury, is_given_up};
+use super::{Effect, Event, Look, Phase, Rest, Rules, Slot, Write, bury, is_given_up, is_worn_out};
 use crate::domain::failure::{self, CallFailure, Kind};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Standing, WorkItemSeen};
@@ -311,7 +311,9 @@ fn audit_later(
     failure: &CallFailure,
 ) -> (Slot, Effect) {
     let mut next = slot.clone();
-    if is_given_up(slot, event, failure, now) {
+    // A refusal that holds for this call need not hold for the next: nobody waits, so a duplicate is not left open for one
+    // answer (seed 68897 of the simulation).
+    if is_worn_out(slot, event, now) {
         // The item that counts is there and the event is settled; what is left is told in the log and in `explain`.
         next.audit_at = None;
         next.extras.clear();
