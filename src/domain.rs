@@ -21,6 +21,7 @@ pub mod server_url;
 pub mod sighting;
 pub mod slot;
 pub mod storm;
+pub mod template;
 pub mod text;
 pub mod timestamp;
 pub mod token;

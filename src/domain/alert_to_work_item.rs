@@ -1,6 +1,7 @@
 //! What a person reads of an alert: title, description, impact and urgency. Pure; one table of tests shows it whole.
 
 mod description;
+pub(in crate::domain) mod fields;
 pub mod storm;
 mod title;
 
@@ -10,6 +11,8 @@ use super::alert::Alert;
 use super::connection::{Action, Grouping};
 use super::identity::ItemId;
 use super::row::Row;
+use super::template::Scope;
+use super::text::{self, Place};
 use super::timestamp::Timestamp;
 use super::work_item::{Change, NewWorkItem};
 
@@ -21,26 +24,35 @@ pub fn new_work_item(
     row: Option<&Row>,
 ) -> NewWorkItem {
     let levels = action.levels(alert);
-    let mut fields = action.fields.clone();
-    if let Some(group) = &action.assignment_group {
-        fields
-            .entry("assignment_group".to_owned())
-            .or_insert_with(|| group.clone());
-    }
+    let title = safe_line(&match row {
+        Some(row) => title_of_row(alert, row),
+        None => title(alert),
+    });
+    let by_row = action.grouping == Grouping::Row;
+    let description = safe_text(&description(alert, row, by_row));
+    let filled = fields::fill(action, || Scope::new(alert, row, &title, &description));
     NewWorkItem {
         work_item_type: action.work_item_type,
         correlation: item.correlation(),
         key: item.record_key(),
-        title: match row {
-            Some(row) => title_of_row(alert, row),
-            None => title(alert),
-        },
-        description: description(alert, row, action.grouping == Grouping::Row),
+        title,
+        description,
         impact: levels.impact,
         urgency: levels.urgency,
-        fields,
+        fields: filled.values,
+        notes: filled.notes,
         over: None,
     }
+}
+
+/// A line with words of the alert in it, harmless wherever it is shown, and without what looks like a secret.
+fn safe_line(line: &str) -> String {
+    text::harmless(&text::mask(line), Place::Line)
+}
+
+/// The same for several lines.
+fn safe_text(lines: &str) -> String {
+    text::harmless(&text::mask(lines), Place::Block)
 }
 
 /// The note for a work item whose group has a further alert.
@@ -59,7 +71,7 @@ pub fn on_repeat(alert: &Alert) -> String {
         alert.investigation_link.as_deref(),
     );
     line(&mut note, "Alert", Some(alert.alert_id.as_str()));
-    note.trim().to_owned()
+    safe_text(note.trim())
 }
 
 /// The change that a resolved alert asks for; `None` if the action wants none.

@@ -10,6 +10,7 @@ use super::name::{ActionName, ConnectionName};
 use super::secret::Secret;
 use super::server_url::ServerUrl;
 use super::storm::StormOptions;
+use super::template::Template;
 use super::work_item::{Level, WorkItemType};
 
 /// The ITSM products that the retired connector knew.
@@ -252,8 +253,27 @@ pub struct Action {
     pub severity: BTreeMap<Severity, ImpactAndUrgency>,
     /// Who gets it, as the product keys the group.
     pub assignment_group: Option<String>,
-    /// Further fields of the product with fixed values.
-    pub fields: BTreeMap<String, String>,
+    /// Further fields of the product.
+    pub fields: BTreeMap<String, FieldValue>,
+}
+
+/// What a field of the product is set to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldValue {
+    /// Always this.
+    Fixed(String),
+    /// What a template makes of the alert.
+    Template(Template),
+}
+
+impl FieldValue {
+    /// A value of this kind without an alert: what a test of the connection writes.
+    pub fn sample(&self) -> String {
+        match self {
+            Self::Fixed(text) => text.clone(),
+            Self::Template(template) => template.sample(),
+        }
+    }
 }
 
 impl Action {

@@ -3,6 +3,7 @@
 //! Every mistake is told with its path, what was found, what was expected and what to do; as many at once as can be seen.
 
 mod actions;
+mod fields;
 pub mod problem;
 mod storm;
 pub mod ticket_configuration;

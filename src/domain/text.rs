@@ -1,41 +1,100 @@
-//! Text that is cut to a limit, and says so.
+//! Text of others: cut to what fits, and made harmless for the place where it will stand.
+//!
+//! Lengths are counted in UTF-16 units, as the products count that are written in Java or C#; where one counts characters
+//! instead, a text is shorter than it had to be and never too long. Cuts fall between what a reader takes for letters.
 
-/// The mark at the end of a text that was cut.
+mod harmless;
+mod mask;
+
+use unicode_segmentation::UnicodeSegmentation as _;
+
+pub use harmless::{Place, for_query, harmless, odata_text};
+pub use mask::{MASK, mask};
+
+/// The mark at the end of a line that was cut.
 pub const CUT_MARK: &str = " […]";
 
-/// Cuts `text` to at most `limit` characters, the mark included. Text within the limit is left alone.
-///
-/// Characters are Unicode scalar values; a combining mark that would be parted from its letter goes with it.
+/// The mark at the end of a long text that was cut has the number of missing characters between these.
+const COUNTED_FROM: &str = "\n… cut here, ";
+const COUNTED_TO: &str = " more characters";
+
+/// How long a text is, in UTF-16 units.
+pub fn length(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// Cuts `text` to at most `limit`, the mark included. Text within the limit is left alone.
 pub fn cut(text: &str, limit: usize) -> String {
-    if text.len() <= limit || text.chars().count() <= limit {
+    if fits(text, limit) {
         return text.to_owned();
     }
-    let room = limit.saturating_sub(CUT_MARK.chars().count());
-    let mut end = text
-        .char_indices()
-        .nth(room)
-        .map_or(text.len(), |(at, _)| at);
-    while end > 0 && text[end..].chars().next().is_some_and(joins_the_one_before) {
-        end = text[..end]
-            .char_indices()
-            .next_back()
-            .map_or(0, |(at, _)| at);
+    let room = limit.saturating_sub(length(CUT_MARK));
+    format!("{}{CUT_MARK}", beginning(text, room).trim_end())
+}
+
+/// Cuts `text` to at most `limit` and says how much is missing. Text within the limit is left alone; a limit that has no
+/// room for that is served by [`cut`].
+pub fn cut_and_count(text: &str, limit: usize) -> String {
+    if fits(text, limit) {
+        return text.to_owned();
     }
-    let mut short = text[..end].trim_end().to_owned();
-    short.push_str(CUT_MARK);
-    short
+    let mark = |missing: usize| format!("{COUNTED_FROM}{missing}{COUNTED_TO}");
+    let total = text.chars().count();
+    // The mark that says that all of it is missing is the longest one.
+    let longest = length(&mark(total));
+    if limit < 2 * longest {
+        return cut(text, limit);
+    }
+    let kept = beginning(text, limit - longest).trim_end();
+    format!("{kept}{}", mark(total - kept.chars().count()))
 }
 
-/// Combining marks, variation selectors, zero-width joiners and skin tones.
-fn joins_the_one_before(c: char) -> bool {
-    matches!(u32::from(c), 0x0300..=0x036F | 0x1AB0..=0x1AFF | 0x20D0..=0x20FF | 0xFE00..=0xFE0F | 0x200D | 0x1F3FB..=0x1F3FF)
+/// What stands before the mark, if a text was cut.
+pub fn before_the_cut(text: &str) -> Option<&str> {
+    let counted = || {
+        let (kept, mark) = text.rsplit_once(COUNTED_FROM)?;
+        mark.ends_with(COUNTED_TO).then_some(kept)
+    };
+    text.strip_suffix(CUT_MARK).or_else(counted)
 }
 
-/// One line: control characters (line breaks too) and directional overrides become blanks.
+fn fits(text: &str, limit: usize) -> bool {
+    // No character has more UTF-16 units than bytes.
+    text.len() <= limit || length(text) <= limit
+}
+
+/// As much of the beginning of `text` as has room, by whole letters; of a single letter that is longer than that, what fits.
+fn beginning(text: &str, room: usize) -> &str {
+    let up_to = |ends: &mut dyn Iterator<Item = (usize, &str)>| {
+        let mut used = 0;
+        let mut end = 0;
+        for (at, piece) in ends {
+            used += length(piece);
+            if used > room {
+                break;
+            }
+            end = at + piece.len();
+        }
+        end
+    };
+    let end = match up_to(&mut text.grapheme_indices(true)) {
+        0 => up_to(
+            &mut text
+                .char_indices()
+                .map(|(at, c)| (at, &text[at..at + c.len_utf8()])),
+        ),
+        end => end,
+    };
+    &text[..end]
+}
+
+/// One line: control characters (line breaks too) and what changes the reading direction become blanks; what cannot be seen
+/// goes.
 pub fn one_line(text: &str) -> String {
     text.chars()
+        .filter(|&c| !harmless::is_invisible(c))
         .map(|c| {
-            if c.is_control() || overrides_direction(c) {
+            if c.is_control() || harmless::breaks_a_line(c) || harmless::turns_direction(c) {
                 ' '
             } else {
                 c
@@ -46,18 +105,19 @@ pub fn one_line(text: &str) -> String {
         .to_owned()
 }
 
-/// Plain text of several lines: line breaks and tabs stay, other control characters and directional overrides go.
+/// Plain text of several lines: line breaks and tabs stay; other control characters, what changes the reading direction and
+/// what cannot be seen go.
 pub fn plain(text: &str) -> String {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
     unified
         .chars()
-        .filter(|&c| !overrides_direction(c) && (!c.is_control() || matches!(c, '\n' | '\t')))
+        .map(|c| if harmless::breaks_a_line(c) { '\n' } else { c })
+        .filter(|&c| {
+            !harmless::turns_direction(c)
+                && !harmless::is_invisible(c)
+                && (!c.is_control() || matches!(c, '\n' | '\t'))
+        })
         .collect()
-}
-
-/// Characters that make a reader see another order than the one stored (CVE-2021-42574).
-fn overrides_direction(c: char) -> bool {
-    matches!(u32::from(c), 0x202A..=0x202E | 0x2066..=0x2069)
 }
 
 #[cfg(test)]
@@ -70,22 +130,59 @@ mod tests {
         assert_eq!(cut("a long text", 8), "a lo […]");
         assert_eq!(cut(&"ä".repeat(10), 10), "ä".repeat(10));
         for limit in 0..12 {
-            assert!(
-                cut(
-                    "e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}",
-                    limit
-                )
-                .chars()
-                .count()
-                    <= limit.max(4)
+            let cut = cut(
+                "e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}",
+                limit,
             );
+            assert!(length(&cut) <= limit.max(4), "{limit}: {cut}");
         }
         assert_eq!(cut("abcde\u{301}fghij", 9), "abcd […]");
     }
 
     #[test]
+    fn a_cut_says_how_much_is_missing() {
+        let text = "x".repeat(5000);
+        let short = cut_and_count(&text, 4000);
+        assert_eq!(length(&short), 4000);
+        assert!(
+            short.ends_with("x\n… cut here, 1033 more characters"),
+            "{}",
+            &short[3900..]
+        );
+        assert_eq!(before_the_cut(&short).map(length), Some(3967));
+        assert_eq!(before_the_cut(&cut(&text, 10)), Some("xxxxxx"));
+        assert_eq!(before_the_cut(&text), None);
+        assert_eq!(cut_and_count(&text, 5000), text);
+        assert_eq!(cut_and_count("a long text", 8), "a lo […]");
+    }
+
+    #[test]
+    fn a_cut_falls_between_letters_as_a_reader_sees_them() {
+        // A family is seven characters and eleven units, a flag two and four, a letter with its accent two and two.
+        for letter in ["👨‍👩‍👧‍👦", "🇩🇪", "e\u{301}", "👍🏽", "한"] {
+            let text = letter.repeat(400);
+            for limit in [160, 161, 163, 170] {
+                for cut in [cut(&text, limit), cut_and_count(&text, limit)] {
+                    assert!(length(&cut) <= limit, "{letter} {limit}");
+                    let kept = cut.split(['\n', ' ']).next().unwrap();
+                    assert!(kept.len().is_multiple_of(letter.len()), "{letter}: {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_letter_under_a_thousand_accents_is_cut_all_the_same() {
+        let zalgo = format!("a{}", "\u{301}".repeat(5000));
+        assert_eq!(length(&cut(&zalgo, 160)), 160);
+        assert_eq!(length(&cut_and_count(&zalgo, 4000)), 4000);
+    }
+
+    #[test]
     fn one_line_has_no_control_characters() {
         assert_eq!(one_line("a\r\nb\u{1b}[31mc\u{202e}d"), "a  b [31mc d");
+        assert_eq!(one_line("a\u{2028}b\u{200b}c"), "a bc");
         assert_eq!(plain("a\r\nb\u{0}c\td\u{202e}"), "a\nbc\td");
+        assert_eq!(plain("a\u{2029}b\u{feff}"), "a\nb");
     }
 }

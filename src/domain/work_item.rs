@@ -67,8 +67,10 @@ pub struct NewWorkItem {
     pub impact: Level,
     /// How soon something must be done.
     pub urgency: Level,
-    /// Further fields of the product, by their names there.
+    /// Further fields of the product, by their names there. One that says what title or description say goes before them.
     pub fields: BTreeMap<String, String>,
+    /// What its reader must know beside the description: which of its values could not be made as configured.
+    pub notes: Vec<String>,
     /// What is done to it in the same call: its alert is over already. `None` for one that somebody should work on.
     pub over: Option<Change>,
 }

@@ -260,7 +260,11 @@ fn test_item(core: &Core, connection: &Connection) -> NewWorkItem {
     let fields = connection
         .actions
         .get(&action)
-        .map(|action| action.fields.clone())
+        .map(|action| {
+            let fields = action.fields.iter();
+            let sampled = fields.map(|(name, value)| (name.clone(), value.sample()));
+            sampled.filter(|(_, text)| !text.is_empty()).collect()
+        })
         .unwrap_or_default();
     NewWorkItem {
         work_item_type: WorkItemType::Incident,
@@ -273,6 +277,7 @@ fn test_item(core: &Core, connection: &Connection) -> NewWorkItem {
         impact: Level::Low,
         urgency: Level::Low,
         fields,
+        notes: Vec::new(),
         over: None,
     }
 }

@@ -22,7 +22,7 @@ pub const TOKENS_PREFIX: &str = "itsm-tokens-";
 /// Age after which a definition is read again.
 pub const FRESH_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Age up to which an old definition serves while the vault does not.
+/// Age up to which an old definition serves while the vault does not, or has one with mistakes.
 pub const STALE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long "there is no such connection" is believed.
@@ -52,6 +52,8 @@ struct Cached {
     text: Option<Secret>,
     lookup: Lookup,
     read_at: Duration,
+    /// When the vault last had it.
+    had_at: Duration,
     /// The product has refused what it says.
     is_doubted: bool,
 }
@@ -221,10 +223,20 @@ impl Connections {
                 return self.without_the_vault(cached.as_mut(), now, failure);
             }
         };
+        if let (Lookup::Unusable(failure), Some(old)) = (&lookup, cached.as_mut())
+            && let Some(connection) = serves_on(old, now)
+        {
+            tracing::error!(connection = %name, %failure, "the definition has mistakes; the one before it serves on");
+            // It is asked for again as soon as one that is not there would be.
+            old.read_at = now.saturating_sub(FRESH_FOR.saturating_sub(ABSENT_FOR));
+            old.is_doubted = false;
+            return Lookup::Found(connection);
+        }
         *cached = Some(Cached {
             text,
             lookup: lookup.clone(),
             read_at: now,
+            had_at: now,
             is_doubted: false,
         });
         lookup
@@ -237,17 +249,23 @@ impl Connections {
         now: Duration,
         failure: CallFailure,
     ) -> Lookup {
-        match cached {
-            Some(Cached {
-                lookup: Lookup::Found(connection),
-                read_at,
-                ..
-            }) if now.saturating_sub(*read_at) < STALE_FOR => {
+        match cached.and_then(|cached| serves_on(cached, now)) {
+            Some(connection) => {
                 tracing::warn!(connection = %connection.name, %failure, "the vault does not answer; the definition read before serves on");
-                Lookup::Found(Arc::clone(connection))
+                Lookup::Found(connection)
             }
-            _ => Lookup::NotAsked(failure),
+            None => Lookup::NotAsked(failure),
         }
+    }
+}
+
+/// The connection of a definition that was good not too long ago.
+fn serves_on(cached: &Cached, now: Duration) -> Option<Arc<Connection>> {
+    match &cached.lookup {
+        Lookup::Found(connection) if now.saturating_sub(cached.had_at) < STALE_FOR => {
+            Some(Arc::clone(connection))
+        }
+        _ => None,
     }
 }
 

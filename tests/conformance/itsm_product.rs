@@ -60,6 +60,7 @@ fn item(n: u8) -> NewWorkItem {
         impact: Level::High,
         urgency: Level::Low,
         fields: Default::default(),
+        notes: Vec::new(),
         over: None,
     }
 }

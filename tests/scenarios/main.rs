@@ -14,6 +14,7 @@ mod bad_bodies;
 mod bad_requests;
 mod connection_is_missing;
 mod fault_of_our_own;
+mod fields;
 mod four_processes;
 mod gate_and_pace;
 mod groups;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{NewWorkItem, line, short_name};
+use super::{NewWorkItem, line, safe_line, safe_text, short_name};
 use crate::domain::alert::{Alert, Severity};
 use crate::domain::connection::Action;
 use crate::domain::identity::ItemId;
@@ -50,7 +50,7 @@ pub fn new_work_item(alerts: &[&Alert], action: &Action, item: &ItemId) -> Optio
     description.push_str(&list(alerts));
     Some(NewWorkItem {
         title: title(worst, alerts.len()),
-        description: description.trim().to_owned(),
+        description: safe_text(description.trim()),
         ..super::new_work_item(worst, action, item, None)
     })
 }
@@ -62,7 +62,7 @@ pub fn further(alerts: &[&Alert]) -> String {
         more => format!("Azure Monitor: {more} more alerts of this rule\n\n"),
     };
     note.push_str(&list(alerts));
-    note.trim().to_owned()
+    safe_text(note.trim())
 }
 
 fn title(worst: &Alert, alerts: usize) -> String {
@@ -75,7 +75,7 @@ fn title(worst: &Alert, alerts: usize) -> String {
         .map(str::trim)
         .filter(|rule| !rule.is_empty())
         .unwrap_or("Azure Monitor alert");
-    text::one_line(&format!(
+    safe_line(&format!(
         "{severity}Storm of {rule}: {alerts} alerts and more to come"
     ))
 }

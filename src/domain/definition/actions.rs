@@ -5,28 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::fields;
 use super::problem::{Problem, Problems};
 use super::storm;
 use super::ticket_configuration::{self, TicketConfiguration};
 use super::written::ActionDefinition;
-use crate::domain::connection::Action;
+use crate::domain::connection::{Action, FieldValue};
 use crate::domain::name::{ActionName, DEFAULT_ACTION};
+use crate::domain::template::Template;
 use crate::domain::{redact, text};
-
-/// Fields that no definition may set: identity and bookkeeping of the record, and what the connector itself decides.
-const RESERVED_FIELDS: [&str; 11] = [
-    "sys_id",
-    "number",
-    "state",
-    "correlation_id",
-    "sys_created_by",
-    "sys_created_on",
-    "sys_updated_by",
-    "sys_updated_on",
-    "sys_mod_count",
-    "close_notes",
-    "close_code",
-];
 
 /// All actions of a definition; without any, a good one by the name of the default.
 pub(super) fn check(
@@ -64,14 +51,6 @@ pub(super) fn check(
 }
 
 fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> Action {
-    for (field, value) in &definition.fields {
-        check_field(
-            &format!("{path}.fields.{}", short(field)),
-            field,
-            value,
-            problems,
-        );
-    }
     if let Some(written) = definition.reopen_within.as_deref()
         && span(written).is_none()
     {
@@ -93,10 +72,11 @@ fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> 
     if let Some(microsofts) = &microsofts {
         check_agreement(path, &definition, microsofts, problems);
     }
-    let mut fields = definition.fields;
+    check_group(path, definition.assignment_group.as_deref(), problems);
+    let mut fields = fields::check(path, definition.fields, problems);
     let said = microsofts.as_ref();
     for (field, value) in said.iter().flat_map(|said| &said.fields) {
-        fields.insert(field.clone(), value.clone());
+        fields.insert(field.clone(), FieldValue::Fixed(value.clone()));
     }
     let grouping = said
         .map(|said| said.grouping)
@@ -126,6 +106,18 @@ fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> 
         severity: definition.severity,
         assignment_group: definition.assignment_group,
         fields,
+    }
+}
+
+/// The option is a fixed value; the field of the same name takes templates.
+fn check_group(path: &str, group: Option<&str>, problems: &mut Problems) {
+    if group.is_some_and(Template::is_one) {
+        problems.push(Problem::new(
+            &format!("{path}.assignment_group"),
+            "a template",
+            "a fixed value",
+            "put the template into `fields` as `assignment_group`; this one is then its default",
+        ));
     }
 }
 
@@ -219,38 +211,6 @@ pub(super) fn span(text: &str) -> Option<Duration> {
     (60..=90 * 24 * 60 * 60)
         .contains(&span)
         .then(|| Duration::from_secs(span))
-}
-
-/// A field of the product with a fixed value.
-pub(super) fn check_field(path: &str, field: &str, value: &str, problems: &mut Problems) {
-    let plain = !field.is_empty()
-        && field.len() <= 80
-        && field
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if !plain {
-        problems.push(Problem::new(
-            path,
-            "this name",
-            "the product's own name of a field: lower-case letters, digits and `_`",
-            "such as `caller_id` or `u_region`",
-        ));
-    } else if RESERVED_FIELDS.contains(&field) {
-        problems.push(Problem::new(
-            path,
-            format!("the field `{field}`"),
-            "a field that is the customer's to set",
-            "the product or the connector sets this one",
-        ));
-    }
-    if value.contains("{{") || value.contains("{%") {
-        problems.push(Problem::new(
-            path,
-            "a template",
-            "a fixed value",
-            "this version takes fixed values only",
-        ));
-    }
 }
 
 /// A name that others wrote, short enough for a path.

@@ -1,7 +1,7 @@
 //! Every mistake in a definition gets its clear error (rows C1, C2, C5–C8, C11 and C18 of the bad-input corpus).
 
 use super::*;
-use crate::domain::connection::{Grouping, Mode, OnRepeat};
+use crate::domain::connection::{FieldValue, Grouping, Mode, OnRepeat};
 use crate::domain::name::ActionName;
 
 const GOOD: &str = r#"{
@@ -139,6 +139,33 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
             ),
         ),
         (
+            "T1, T9, T10",
+            with(
+                "actions",
+                serde_json::json!({"default": {"assignment_group": "{{ alert.rule }}", "fields": {
+                    "u_a": "{{ alert.ruel }}", "u_b": "{{ alert.rule", "u_c": "{{ alert.rule | regex('x') }}", "u_d": "{{ connection }}",
+                    "u_e": "x\n{% for a in range(9) %}", "impact": "0", "urgency": "9", "sys_id": "{{ alert.id }}" }}}),
+            ),
+        ),
+        (
+            "T12",
+            with(
+                "actions",
+                serde_json::json!({"default": {"fields": {"category": "a"}}}),
+            )
+            .replace(
+                "\"category\":\"a\"",
+                "\"category\":\"a\",\"category\":\"{{ alert.rule }}\"",
+            ),
+        ),
+        (
+            "T12b",
+            with(
+                "actions",
+                serde_json::json!({"default": {"field": {"category": "a"}}}),
+            ),
+        ),
+        (
             "reopen_within",
             with(
                 "actions",
@@ -218,4 +245,22 @@ fn microsofts_json_sets_what_an_action_says() {
     assert!(action.groups_log_alerts_only);
     let fields: Vec<&str> = action.fields.keys().map(String::as_str).collect();
     assert_eq!(fields, ["caller_id", "category"]);
+}
+
+#[test]
+fn a_field_is_a_fixed_value_or_a_template_that_was_tried() {
+    let written = serde_json::json!({ "default": { "fields": {
+        "category": "50 % {of it}", "u_team": "{{ alert.custom_properties.team }}" } } });
+    let connection = parse(
+        with("actions", written).as_bytes(),
+        &AllowedHosts::default(),
+    )
+    .unwrap();
+    let fields = &connection.actions[&ActionName::default()].fields;
+    assert_eq!(
+        fields["category"],
+        FieldValue::Fixed("50 % {of it}".to_owned())
+    );
+    assert!(matches!(&fields["u_team"], FieldValue::Template(_)));
+    assert_eq!(fields["u_team"].sample(), "sample");
 }

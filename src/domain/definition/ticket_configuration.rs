@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::actions::{check_field, short};
+use super::actions::short;
+use super::fields::check_fixed;
 use super::problem::{Problem, Problems};
 use crate::domain::connection::{Grouping, OnRepeat};
 use crate::domain::redact;
@@ -287,7 +288,7 @@ fn fields(
                 continue;
             }
         };
-        check_field(&path, &field, &value, problems);
+        check_fixed(&path, &field, &value, problems);
         fields.insert(field, value);
     }
     fields

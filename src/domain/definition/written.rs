@@ -111,8 +111,9 @@ pub(super) struct ActionDefinition {
     /// Who gets it, as the product keys the group.
     #[serde(default)]
     pub(super) assignment_group: Option<String>,
-    /// Further fields of the product with fixed values, by the product's own names.
-    #[serde(default)]
+    /// Further fields of the product, by the product's own names: fixed values, or templates over the alert such as
+    /// `{{ alert.custom_properties.team }}` (docs/templates.md).
+    #[serde(default, deserialize_with = "each_once")]
     pub(super) fields: BTreeMap<String, String>,
     /// Microsoft's JSON of an ITSM action, as it is. It says the kind, the grouping and fields.
     #[serde(default)]
@@ -134,6 +135,35 @@ pub(super) struct StormDefinition {
     /// Within which time, `1m` to `1h` (default `1m`).
     #[serde(default)]
     pub(super) within: Option<String>,
+}
+
+/// A map whose keys may not repeat: of two values for one field, nobody can say which was meant.
+fn each_once<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    struct EachOnce;
+    impl<'de> serde::de::Visitor<'de> for EachOnce {
+        type Value = BTreeMap<String, String>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut map: A,
+        ) -> Result<Self::Value, A::Error> {
+            let mut values = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry::<String, String>()? {
+                if values.contains_key(&name) {
+                    return Err(serde::de::Error::custom(format_args!(
+                        "duplicate field `{name}`"
+                    )));
+                }
+                values.insert(name, value);
+            }
+            Ok(values)
+        }
+    }
+    deserializer.deserialize_map(EachOnce)
 }
 
 /// A secret in a definition. Its parser repeats nothing of a value of the wrong kind.

@@ -195,6 +195,9 @@ impl<'a> Run<'a> {
         };
         let mut new = (self.is_storm.then(of_storm).flatten()).unwrap_or_else(of_alert);
         new.over = self.over_already(slot);
+        for note in &new.notes {
+            tracing::warn!(connection = %self.case.connection.name, action = %self.case.action_name, event = %self.case.event.id, note, "a field could not be set as configured");
+        }
         product.create(&new, within).await
     }
 

@@ -32,6 +32,13 @@ impl Alert {
         self
     }
 
+    /// The same alert with another value beside its essentials.
+    #[must_use]
+    pub(crate) fn beside(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0["data"][name] = value.into();
+        self
+    }
+
     /// The same Simple Log Alert with these rows, each told by what its column `Account` says.
     #[must_use]
     pub(crate) fn rows(mut self, accounts: impl IntoIterator<Item = String>) -> Self {

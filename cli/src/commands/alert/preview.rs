@@ -335,10 +335,10 @@ fn notes(name: &str, value: &str, item: &NewWorkItem, action: &Action) -> Vec<St
     } else if matches!(name, "impact" | "urgency") && action.severity.is_empty() {
         notes.push("default for the severity".to_owned());
     }
-    if value.ends_with(text::CUT_MARK) {
+    if let Some(kept) = text::before_the_cut(value) {
         let whole = [&item.title, &item.description]
             .into_iter()
-            .find(|whole| whole.starts_with(value.trim_end_matches(text::CUT_MARK)));
+            .find(|whole| whole.starts_with(kept));
         notes.push(match whole {
             Some(whole) => format!(
                 "cut: {} of {} characters",

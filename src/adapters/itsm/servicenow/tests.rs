@@ -169,6 +169,7 @@ fn item() -> NewWorkItem {
         impact: Level::High,
         urgency: Level::Low,
         fields: Default::default(),
+        notes: Vec::new(),
         over: None,
     }
 }

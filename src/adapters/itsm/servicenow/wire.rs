@@ -12,10 +12,10 @@ use crate::domain::work_item::{
     Change, NewWorkItem, Standing, WorkItemRef, WorkItemSeen, WorkItemType,
 };
 
-/// Lengths of the incident table's fields (servicenow-api §8).
-const SHORT_DESCRIPTION_CHARS_MAX: usize = 160;
-const DESCRIPTION_CHARS_MAX: usize = 4000;
-const CLOSE_NOTES_CHARS_MAX: usize = 4000;
+/// Lengths of the incident table's fields (servicenow-api §8), in UTF-16 units: the product is written in Java.
+const SHORT_DESCRIPTION_LENGTH_MAX: usize = 160;
+const DESCRIPTION_LENGTH_MAX: usize = 4000;
+const CLOSE_NOTES_LENGTH_MAX: usize = 4000;
 
 /// How an incident was solved, unless the action says otherwise. The choices differ by release and customer; this one
 /// is in today's.
@@ -37,14 +37,15 @@ pub(super) fn new_incident(item: &NewWorkItem) -> Vec<u8> {
     fields.insert("sys_id", item.key.as_str().to_owned());
     fields.insert("correlation_id", item.correlation.to_string());
     fields.insert("correlation_display", "Azure Monitor".to_owned());
+    let title = fields.remove("short_description");
+    let title = title.as_deref().unwrap_or(&item.title);
     fields.insert(
         "short_description",
-        text::cut(&item.title, SHORT_DESCRIPTION_CHARS_MAX),
+        text::cut(&text::one_line(title), SHORT_DESCRIPTION_LENGTH_MAX),
     );
-    fields.insert(
-        "description",
-        text::cut(&item.description, DESCRIPTION_CHARS_MAX),
-    );
+    let description = fields.remove("description");
+    let description = description.as_deref().unwrap_or(&item.description);
+    fields.insert("description", with_notes(description, &item.notes));
     fields
         .entry("impact")
         .or_insert_with(|| item.impact.as_number().to_string());
@@ -57,6 +58,14 @@ pub(super) fn new_incident(item: &NewWorkItem) -> Vec<u8> {
     serde_json::to_vec(&fields).unwrap_or_default()
 }
 
+/// The description, cut so that the notes have room under it.
+fn with_notes(description: &str, notes: &[String]) -> String {
+    let told: String = notes.iter().map(|note| format!("\nNote: {note}")).collect();
+    let told = text::cut(&told, DESCRIPTION_LENGTH_MAX / 2);
+    let room = DESCRIPTION_LENGTH_MAX - text::length(&told);
+    text::cut_and_count(description, room) + &told
+}
+
 /// The body of an update. Only what changes is sent, so that what people wrote stays.
 pub(super) fn changed(change: &Change) -> Vec<u8> {
     serde_json::to_vec(&changes(change)).unwrap_or_default()
@@ -67,7 +76,10 @@ fn changes(change: &Change) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
             ("state", state.to_owned()),
             ("close_code", code.unwrap_or(default).to_owned()),
-            ("close_notes", text::cut(note, CLOSE_NOTES_CHARS_MAX)),
+            (
+                "close_notes",
+                text::cut_and_count(note, CLOSE_NOTES_LENGTH_MAX),
+            ),
         ])
     };
     match change {
