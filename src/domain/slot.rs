@@ -92,6 +92,9 @@ pub struct Slot {
     /// that one, and is no open item for another alert.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_begin_resolved: bool,
+    /// Until then whoever lost the item's claim may still send what it was about to write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsure_until: Option<Timestamp>,
     /// Items of this slot beside the one that counts, to be closed as duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<WorkItemRef>,
@@ -196,6 +199,7 @@ impl Default for Slot {
             audit_at: None,
             begins_open: false,
             may_begin_resolved: false,
+            unsure_until: None,
             extras: Vec::new(),
         }
     }

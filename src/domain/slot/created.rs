@@ -4,7 +4,7 @@ use super::event::{begin, claim, on_event};
 use super::{Effect, Event, Phase, Rest, Rules, SEND_WITHIN, Slot, Write, bury, is_given_up};
 use crate::domain::failure::{self, CallFailure};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::work_item::{Uniqueness, WorkItemRef, WorkItemSeen};
+use crate::domain::work_item::{Standing, Uniqueness, WorkItemRef, WorkItemSeen};
 
 pub(super) fn on_created(
     slot: &Slot,
@@ -207,6 +207,10 @@ pub(super) fn on_found(
     };
     match result {
         Ok(found) => match found.into_iter().next() {
+            // As when the product tells it in place of making it: it may have begun resolved, for an alert that was over.
+            Some(oldest) if oldest.standing != Standing::Open => {
+                on_created_over(slot, now, rules, event, oldest.item)
+            }
             Some(oldest) => adopt(slot, now, rules, event, oldest.item),
             // Only within the claim: whoever was held up longer than it lasts must not send.
             None if now.since(*since) < SEND_WITHIN => (slot.clone(), Effect::Create),

@@ -79,9 +79,10 @@ fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot,
         }
         // A person may have reopened it: the read says whether there is an open one.
         Phase::Done { at, .. } => {
-            let soon = rules
-                .reopen_within
-                .is_some_and(|within| now.since(*at) <= within);
+            let soon = slot.is_unsure(now).is_none()
+                && rules
+                    .reopen_within
+                    .is_some_and(|within| now.since(*at) <= within);
             let write = if soon { Write::Reopen } else { Write::Repeat };
             wait_or(slot, now, |slot| begin_for(slot, now, rules, write, event))
         }
@@ -113,7 +114,7 @@ fn on_resolved(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Sl
             };
             (next, Effect::Rest(Rest::Ignored))
         }
-        Phase::Open { .. } => wait_or(slot, now, |slot| {
+        Phase::Open { .. } => wait_until_sure(slot, now, |slot| {
             begin_for(slot, now, rules, Write::Resolve, event)
         }),
         _ => {
@@ -161,6 +162,18 @@ fn wait_or(
     }
 }
 
+/// The same for a resolve, which a lost reopening must not follow.
+fn wait_until_sure(
+    slot: &Slot,
+    now: Timestamp,
+    go: impl FnOnce(&Slot) -> (Slot, Effect),
+) -> (Slot, Effect) {
+    match slot.is_unsure(now) {
+        Some(until) => rest(slot, Rest::Later(until)),
+        None => wait_or(slot, now, go),
+    }
+}
+
 pub(super) fn claim(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
     let mut next = slot.clone();
     next.phase = Phase::Creating {
@@ -178,6 +191,7 @@ pub(super) fn next_generation(slot: &Slot) -> Slot {
     next.phase = Phase::Vacant;
     next.firing.clear();
     next.may_begin_resolved = false;
+    next.unsure_until = None;
     next.succeed();
     next
 }
@@ -261,6 +275,7 @@ pub(super) fn begin(
         _ => None,
     };
     let mut next = slot.clone();
+    next.note_takeover(now, rules);
     next.phase = Phase::Writing {
         item,
         write,
@@ -278,6 +293,12 @@ fn owed(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
     if let Some(EarlyResolve { event, episode, .. }) = slot.owed_resolve().cloned() {
         match &slot.phase {
             Phase::Writing { until, .. } if now < *until => return rest(slot, Rest::Later(*until)),
+            // For the alert that began it to tell, as in `on_event`: what comes of it is counted for whoever goes on with it
+            // (seed 110654 of the simulation).
+            Phase::Writing {
+                write: Write::Repeat | Write::Reopen,
+                ..
+            } => return rest(slot, Rest::Later(now.plus(rules.call_timeout))),
             Phase::Writing {
                 write,
                 event,
@@ -290,7 +311,7 @@ fn owed(slot: &Slot, now: Timestamp, rules: &Rules) -> (Slot, Effect) {
             Phase::Open { .. }
                 if slot.is_held_by_only(&episode, &[]) && rules.changes_on_resolve =>
             {
-                return wait_or(slot, now, |slot| {
+                return wait_until_sure(slot, now, |slot| {
                     begin(slot, now, rules, Write::Resolve, &event, &episode, &[])
                 });
             }

@@ -1,6 +1,7 @@
 //! What is still to be done in a slot although the effect of its events is there.
 
-use super::{EarlyResolve, Slot};
+use super::{AUDIT_AFTER, EarlyResolve, Phase, Rules, Slot, Write};
+use crate::domain::timestamp::Timestamp;
 
 impl Slot {
     /// True if something is still to be done for an event whose effect is there.
@@ -18,5 +19,26 @@ impl Slot {
         self.early
             .iter()
             .find(|early| self.firing.contains(&early.episode))
+    }
+
+    /// Notes that a claim to change the item's state is taken over: its owner may be gone, or may stand still right before its
+    /// send and send when it goes on. The product has no write that would be refused then, so nobody turns the item the
+    /// other way until no platform can still be running that owner (seeds 17056 and 19865 of the simulation).
+    pub(super) fn note_takeover(&mut self, now: Timestamp, rules: &Rules) {
+        let changes_state = matches!(
+            self.phase,
+            Phase::Writing {
+                write: Write::Resolve | Write::Reopen,
+                ..
+            }
+        );
+        if changes_state && rules.is_shared {
+            self.unsure_until = Some(now.plus(AUDIT_AFTER));
+        }
+    }
+
+    /// Until when the item must not be turned the other way; nothing if it may be.
+    pub(super) fn is_unsure(&self, now: Timestamp) -> Option<Timestamp> {
+        self.unsure_until.filter(|until| now < *until)
     }
 }

@@ -46,7 +46,12 @@ pub(super) fn on_seen(
         (Ok(Look::Ours(Standing::Resolved)), Write::Repeat)
             if rules.reopen_within.is_some() && done_at.is_none() =>
         {
-            (slot.clone(), Effect::Write(Write::Reopen))
+            // Written down as what it is: its lost answer, and its takeover, are a reopening's.
+            let mut next = slot.clone();
+            if let Phase::Writing { write, .. } = &mut next.phase {
+                *write = Write::Reopen;
+            }
+            (next, Effect::Write(Write::Reopen))
         }
         // It is over for good: the alert gets the next one.
         (Ok(Look::Ours(_) | Look::Gone), Write::Repeat | Write::Reopen) => {
@@ -97,6 +102,10 @@ pub(super) fn on_written(
         Err(failure) if may_yet_take_effect(slot, rules, &failure) => {
             let unknown_for = rules.unknown_for();
             hold(slot, now, rules, event, failure, Some(unknown_for))
+        }
+        // Ours was turned away, and that of whoever had the item before may still come: nobody joins meanwhile.
+        Err(failure) if slot.is_unsure(now).is_some() => {
+            hold(slot, now, rules, event, failure, None)
         }
         // Unknown or not, the read before the next write shows what came of it.
         Err(failure) => back(slot, now, rules, event, failure),
