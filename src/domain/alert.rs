@@ -266,6 +266,8 @@ pub enum Mark {
     SeverityUnknown,
     /// `alertContext` has a shape that we do not know.
     ContextNotUnderstood,
+    /// `schemaId` is missing or names none that we know, and the message has the shape of the common one all the same.
+    SchemaUnknown,
     /// The message has one of the schemas that were there before the common one.
     OlderSchema,
 }
@@ -277,7 +279,10 @@ impl Mark {
             Self::FiredAtUnreadable => "The time of firing could not be read.",
             Self::SeverityUnknown => "The alert has no severity that is known; a default was used.",
             Self::ContextNotUnderstood => {
-                "The alert's details have a form that is not known; only its essentials are shown."
+                "The alert's details have a form that is not known; they are shown as they came."
+            }
+            Self::SchemaUnknown => {
+                "The alert names a schema that is not known; it was read as the common one."
             }
             Self::OlderSchema => {
                 "The alert came in an older schema; switch on \"common alert schema\" in its action group."

@@ -1,7 +1,6 @@
 //! What a person reads of an alert: title, description, impact and urgency. Pure; one table of tests shows it whole.
 
 mod description;
-mod event;
 pub(in crate::domain) mod fields;
 pub mod storm;
 mod title;
@@ -42,8 +41,6 @@ pub fn new_work_item(
         urgency: levels.urgency,
         fields: filled.values,
         notes: filled.notes,
-        event: (action.work_item_type.is_told_by_events())
-            .then(|| event::facts(alert, action, row)),
         over: None,
     }
 }
@@ -61,13 +58,24 @@ fn safe_text(lines: &str) -> String {
 /// The note for a work item whose group has a further alert.
 pub fn on_repeat(alert: &Alert) -> String {
     let mut note = format!("Azure Monitor: {}\n\n", title(alert));
+    description::news(&mut note, alert);
+    let sent = if alert.series.is_some() {
+        "Sent"
+    } else {
+        "Fired"
+    };
     line(
         &mut note,
-        "Fired",
+        sent,
         alert.fired_at.map(|moment| moment.to_string()).as_deref(),
     );
-    list(&mut note, "Resource", &alert.targets);
-    list(&mut note, "Configuration item", &alert.configuration_items);
+    list(&mut note, "Resource", &alert.targets, alert.targets_beyond);
+    list(
+        &mut note,
+        "Configuration item",
+        &alert.configuration_items,
+        alert.configuration_items_beyond,
+    );
     line(
         &mut note,
         "Investigate",
@@ -93,20 +101,6 @@ pub fn on_resolve(action: &Action, resolved_at: Option<Timestamp>) -> Option<Cha
         }),
         OnResolve::Comment => Some(Change::Comment { note }),
         OnResolve::Ignore => None,
-    }
-}
-
-/// A change to a work item that the product is only told of: the event that says it.
-pub fn told_by_event(item: NewWorkItem, change: Change) -> Change {
-    let (note, is_over) = match change {
-        Change::Comment { note } | Change::Reopen { note } => (note, false),
-        Change::Resolve { note, .. } | Change::Close { note, .. } => (note, true),
-        other @ (Change::Tell { .. } | Change::CloseAsDuplicate { .. }) => return other,
-    };
-    Change::Tell {
-        item: Box::new(item),
-        note,
-        is_over,
     }
 }
 
@@ -185,7 +179,7 @@ mod tests {
         insta::assert_snapshot!(format!("{}\n---\n{}", new.title, new.description));
         let whole = new_work_item(&alert, &action, &item, None).description;
         assert!(
-            whole.ends_with("one work item stands for all of them."),
+            whole.contains("one work item stands for all of them."),
             "{whole}"
         );
 

@@ -119,6 +119,9 @@ pub enum Firing<'a> {
         /// `essentials.firedDateTime`, cut to milliseconds.
         fired_at: Timestamp,
     },
+    /// One thing that is told of in several messages, each with an id of its own, by what names it: a service incident, or
+    /// the rule and the resource of a schema that has no alert ids (azure-platform §1.6, §1.9).
+    Series(&'a str),
     /// No usable firing time: the body itself.
     Body(&'a [u8]),
 }
@@ -139,6 +142,11 @@ impl EpisodeId {
                 ],
                 KEY_CHARS,
             )),
+            Firing::Series(name) => Self(hashed(
+                "episode-by-series/1",
+                &[names[0], names[1], name.to_lowercase().as_bytes()],
+                KEY_CHARS,
+            )),
             Firing::Body(body) => Self(hashed(
                 "episode-by-body/1",
                 &[names[0], names[1], body],
@@ -154,6 +162,21 @@ impl EventId {
         Self(hashed(
             "event/1",
             &[episode.0.as_bytes(), condition.as_bytes()],
+            KEY_CHARS,
+        ))
+    }
+}
+
+impl EventId {
+    /// The event of one message of several about the same thing. It is never that of [`EventId::new`].
+    pub fn of_message(episode: &EpisodeId, condition: &str, message: &str) -> Self {
+        Self(hashed(
+            "event-of-message/1",
+            &[
+                episode.0.as_bytes(),
+                condition.as_bytes(),
+                message.as_bytes(),
+            ],
             KEY_CHARS,
         ))
     }
@@ -268,12 +291,16 @@ impl ItemId {
 impl RowKey {
     /// The key of a row: of its named values in the order of their names and values, so that the order in which they were
     /// sent does not matter. A value that is not there and one that is null are the same.
-    pub fn new(cells: &[(String, String)]) -> Self {
-        let mut sorted: Vec<&(String, String)> = cells.iter().collect();
+    pub fn new<N, V>(cells: &[(N, V)]) -> Self
+    where
+        N: AsRef<str> + Ord,
+        V: AsRef<str> + Ord,
+    {
+        let mut sorted: Vec<&(N, V)> = cells.iter().collect();
         sorted.sort_unstable();
         let parts: Vec<&[u8]> = sorted
             .into_iter()
-            .flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()])
+            .flat_map(|(name, value)| [name.as_ref().as_bytes(), value.as_ref().as_bytes()])
             .collect();
         Self(hashed("row/1", &parts, KEY_CHARS))
     }

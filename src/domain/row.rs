@@ -1,6 +1,7 @@
 //! The rows of a query's result that a log alert brings with it: what tells one from another, and how many are taken up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::identity::RowKey;
 
@@ -21,7 +22,7 @@ const COLUMNS_KEPT_MAX: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     key: RowKey,
-    cells: Vec<(String, String)>,
+    cells: Vec<(Arc<str>, Box<str>)>,
     times: usize,
     place: usize,
 }
@@ -33,8 +34,8 @@ impl Row {
     }
 
     /// Columns and values, in the order in which they were sent.
-    pub fn cells(&self) -> &[(String, String)] {
-        &self.cells
+    pub fn cells(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.cells.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// How often the alert has it.
@@ -44,8 +45,10 @@ impl Row {
 
     /// The value of a column.
     pub fn column(&self, name: &str) -> Option<&str> {
-        let cell = self.cells.iter().find(|(column, _)| column == name);
-        cell.map(|(_, value)| value.as_str())
+        let mut cells = self.cells();
+        cells
+            .find(|(column, _)| *column == name)
+            .map(|(_, value)| value)
     }
 }
 
@@ -61,7 +64,11 @@ pub struct Rows {
 
 impl Rows {
     /// Takes up a row. One without any value is counted and not kept.
-    pub fn add(&mut self, mut cells: Vec<(String, String)>) {
+    pub fn add<N, V>(&mut self, mut cells: Vec<(N, V)>)
+    where
+        N: AsRef<str> + Ord + Into<Arc<str>>,
+        V: AsRef<str> + Ord + Into<Box<str>>,
+    {
         let place = self.total;
         self.total += 1;
         if cells.is_empty() {
@@ -72,16 +79,26 @@ impl Rows {
             row.times += 1;
             return;
         }
+        // A key that was dropped is never kept again: there are always as many smaller ones.
+        let is_full = self.kept.len() >= ROWS_MAX;
+        if is_full
+            && self
+                .kept
+                .last_key_value()
+                .is_some_and(|(last, _)| key > *last)
+        {
+            return;
+        }
         cells.truncate(COLUMNS_KEPT_MAX);
+        let owned = |(name, value): (N, V)| (name.into(), value.into());
         let row = Row {
             key: key.clone(),
-            cells,
+            cells: cells.into_iter().map(owned).collect(),
             times: 1,
             place,
         };
         self.kept.insert(key, row);
         if self.kept.len() > ROWS_MAX {
-            // A key that was dropped is never kept again: there are always as many smaller ones.
             self.kept.pop_last();
         }
     }

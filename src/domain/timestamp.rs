@@ -47,6 +47,35 @@ impl Timestamp {
         (EARLIEST_MS..=LATEST_MS).contains(&ms).then_some(Self(ms))
     }
 
+    /// Reads what [`Self::parse_lenient`] reads, and the American form with a clock of twelve hours in which some of Azure's
+    /// services write: `3/22/2019 1:36:31 PM`, in UTC unless an offset follows (azure-platform §1.5).
+    pub fn parse_any(text: &str) -> Option<Self> {
+        Self::parse_lenient(text).or_else(|| Self::parse_american(text))
+    }
+
+    fn parse_american(text: &str) -> Option<Self> {
+        let mut words = text.split_ascii_whitespace();
+        let (date, clock, half) = (words.next()?, words.next()?, words.next()?);
+        let offset = words.next().unwrap_or("+00:00");
+        let [month, day, year] = numbers(date, '/')?;
+        let [hour, minute, second] = numbers(clock, ':')?;
+        let hour = match half {
+            "AM" | "am" => hour % 12,
+            "PM" | "pm" => hour % 12 + 12,
+            _ => return None,
+        };
+        let iso =
+            format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{offset}");
+        Self::parse_lenient(&iso)
+    }
+
+    /// `2026-03-01 10:00:00 UTC`, for people who read it at night.
+    pub fn for_people(self) -> String {
+        let text = self.to_string();
+        let seconds = text.split('.').next().unwrap_or(&text);
+        format!("{} UTC", seconds.replace('T', " "))
+    }
+
     /// Reads the date of an HTTP header (RFC 9110), such as `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn parse_http_date(text: &str) -> Option<Self> {
         let moment = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
@@ -81,6 +110,14 @@ impl Timestamp {
             .collect();
         text
     }
+}
+
+/// Three numbers of a few digits each, with something between them.
+fn numbers(text: &str, between: char) -> Option<[u32; 3]> {
+    let number = |part: &str| part.parse().ok().filter(|_| part.len() <= 4);
+    let mut parts = text.split(between).map(number);
+    let three = [parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then_some(three)
 }
 
 impl fmt::Display for Timestamp {
@@ -138,6 +175,28 @@ mod tests {
         ];
         for (text, expected) in cases {
             let found = Timestamp::parse_lenient(text).map(|moment| moment.to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_what_some_services_write_in_american() {
+        let cases = [
+            ("3/22/2019 1:36:31 PM", Some("2019-03-22 13:36:31 UTC")),
+            ("12/1/2019 12:00:05 AM", Some("2019-12-01 00:00:05 UTC")),
+            (
+                "11/17/2021 5:40:29 PM -08:00",
+                Some("2021-11-18 01:40:29 UTC"),
+            ),
+            ("2026-03-01T10:00:00.123Z", Some("2026-03-01 10:00:00 UTC")),
+            ("22/3/2019 1:36:31 PM", None),
+            ("3/22/2019 1:36:31", None),
+            ("3/22/2019 13:36:31 XX", None),
+            ("3/22 1:36 PM", None),
+            ("\u{e9}/\u{e9}/\u{e9} 1:1:1 PM", None),
+        ];
+        for (text, expected) in cases {
+            let found = Timestamp::parse_any(text).map(Timestamp::for_people);
             assert_eq!(found.as_deref(), expected, "{text}");
         }
     }

@@ -255,16 +255,21 @@ pub(super) fn event_of(core: &Core, delivery: &Delivery, alert: &Alert) -> Event
 
 /// The event of an alert that comes now.
 pub(super) fn event_at(received_at: Timestamp, delivery: &Delivery, alert: &Alert) -> Event {
-    let firing = match alert.fired_at {
-        Some(fired_at) => Firing::Instance {
+    let firing = match (&alert.series, alert.fired_at) {
+        (Some(series), _) => Firing::Series(&series.name),
+        (None, Some(fired_at)) => Firing::Instance {
             alert_id: &alert.alert_id,
             fired_at,
         },
-        None => Firing::Body(delivery.body()),
+        (None, None) => Firing::Body(delivery.body()),
     };
     let episode = EpisodeId::new(delivery.connection(), delivery.action(), firing);
+    let condition = alert.condition.as_str();
     Event {
-        id: EventId::new(&episode, alert.condition.as_str()),
+        id: match &alert.series {
+            Some(series) => EventId::of_message(&episode, condition, &series.message),
+            None => EventId::new(&episode, condition),
+        },
         episode,
         condition: alert.condition,
         at: alert.resolved_at.or(alert.fired_at),
@@ -323,7 +328,11 @@ async fn keep(
             alert.condition,
             case.action.grouping,
         ) {
-            (_, Condition::Fired, Grouping::Alert | Grouping::Row) => SeenHead::AssumedEmpty,
+            (_, Condition::Fired, Grouping::Alert | Grouping::Row)
+                if case.alert.series.is_none() =>
+            {
+                SeenHead::AssumedEmpty
+            }
             // Its slots are those of its Fired.
             (_, Condition::Resolved, Grouping::Row) => SeenHead::NotRead,
             ([only], ..) => {

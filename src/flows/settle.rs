@@ -20,7 +20,7 @@ use crate::domain::grouping::{self, Target};
 use crate::domain::identity::SlotId;
 use crate::domain::name::ActionName;
 use crate::domain::slot::{self, Effect, Event, Input, Phase, Rest, Rules, Slot};
-use crate::domain::work_item::{Uniqueness, WorkItemRef, WorkItemType};
+use crate::domain::work_item::WorkItemRef;
 use crate::stores::dead_letters::DeadLetter;
 use crate::stores::numbered_log::{Append, Head};
 use crate::stores::objects::StoreFailure;
@@ -69,6 +69,19 @@ pub struct Settled {
 }
 
 impl Case<'_> {
+    /// True if this slot is for one thing only that is told of in several messages.
+    fn is_of_one_series(&self, target: &Target) -> bool {
+        self.alert.series.is_some() && target.slot == self.slot_of_episode()
+    }
+
+    fn slot_of_episode(&self) -> SlotId {
+        SlotId::of_episode(
+            &self.connection.name,
+            &self.action_name,
+            &self.event.episode,
+        )
+    }
+
     /// The slots that follow from the event's own alert.
     pub fn own_targets(&self) -> Vec<Target> {
         self.targets_of(self.alert)
@@ -192,19 +205,16 @@ impl<'a> Run<'a> {
     ) -> Self {
         let name = &case.connection.name;
         let rules = Rules {
-            uniqueness: match case.action.work_item_type.is_told_by_events() {
-                // One per key, whatever else is known of the product.
-                true => Uniqueness::Enforced,
-                false => core.uniqueness(name).await,
-            },
-            is_named_later: case.action.work_item_type == WorkItemType::Alert,
+            uniqueness: core.uniqueness(name).await,
             longest_transaction: case.connection.longest_transaction,
             call_timeout: call_max,
             changes_on_resolve: case.action.on_resolve != OnResolve::Ignore,
-            is_shared: matches!(
-                case.action.grouping,
-                Grouping::Rule | Grouping::ConfigurationItem
-            ),
+            is_shared: case.alert.series.is_some()
+                || matches!(
+                    case.action.grouping,
+                    Grouping::Rule | Grouping::ConfigurationItem
+                ),
+            is_of_one_series: case.is_of_one_series(target),
             notes_repeats: case.action.on_repeat == OnRepeat::Update,
             leaves_out_what_is_over: case.action.already_over == AlreadyOver::Nothing,
             reopen_within: case.action.reopen_within,
@@ -297,10 +307,10 @@ impl<'a> Run<'a> {
     }
 
     fn new_slot(&self) -> Slot {
-        let (connection, episode) = (&self.case.connection.name, &self.case.event.episode);
-        let of_one = SlotId::of_episode(connection, &self.case.action_name, episode);
+        // What is told of in several messages may be told of again.
+        let is_of_one = self.case.slot_of_episode() == self.target.slot;
         Slot {
-            is_of_one_firing: of_one == self.target.slot,
+            is_of_one_firing: is_of_one && self.case.alert.series.is_none(),
             ..Slot::default()
         }
     }

@@ -61,7 +61,6 @@ fn item(n: u8) -> NewWorkItem {
         urgency: Level::Low,
         fields: Default::default(),
         notes: Vec::new(),
-        event: None,
         over: None,
     }
 }

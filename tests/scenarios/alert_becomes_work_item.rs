@@ -55,7 +55,7 @@ async fn an_incident_says_what_where_and_how_bad() {
     assert!(
         incident
             .field("description")
-            .contains("Average of Percentage CPU is 93.2, GreaterThan 80")
+            .contains("Average of Percentage CPU is 93.2 %, above 80 % (Host web01).")
     );
     assert!(
         incident

@@ -1,7 +1,5 @@
-//! ServiceNow by its Table API and by Event Management: the port's methods, in the order of the trait
-//! (reference/servicenow-api.md).
+//! ServiceNow by its Table API: the port's methods, in the order of the trait (reference/servicenow-api.md).
 
-mod events;
 mod meaning;
 mod request;
 mod wire;
@@ -186,9 +184,6 @@ impl ItsmProduct for ServiceNow {
         item: &NewWorkItem,
         within: Duration,
     ) -> Result<WorkItemSeen, CallFailure> {
-        if item.work_item_type.is_told_by_events() {
-            return self.create_event(item, within).await;
-        }
         const OPERATION: &str = "create incident";
         let ends_at = self.clock.monotonic().saturating_add(within);
         match self
@@ -222,10 +217,6 @@ impl ItsmProduct for ServiceNow {
         item: &WorkItemRef,
         within: Duration,
     ) -> Result<Option<WorkItemSeen>, CallFailure> {
-        if item.work_item_type.is_told_by_events() {
-            let told = events::key(&item.id);
-            return Ok(told.map(|key| events::as_told(&key, &self.connection)));
-        }
         const OPERATION: &str = "read incident";
         match self.call(OPERATION, Request::Get(&item.id), within).await? {
             Answered::Record(body) => {
@@ -242,15 +233,10 @@ impl ItsmProduct for ServiceNow {
 
     async fn find(
         &self,
-        kind: WorkItemType,
+        _kind: WorkItemType,
         correlation: &CorrelationId,
         within: Duration,
     ) -> Result<Vec<WorkItemSeen>, CallFailure> {
-        match kind {
-            WorkItemType::Incident => {}
-            WorkItemType::Event => return Ok(vec![events::as_told(correlation, &self.connection)]),
-            WorkItemType::Alert => return self.find_alerts(correlation, within).await,
-        }
         const OPERATION: &str = "find incident by correlation id";
         match self
             .call(OPERATION, Request::Find(correlation), within)
@@ -276,7 +262,7 @@ impl ItsmProduct for ServiceNow {
 
     async fn look_up(
         &self,
-        kind: WorkItemType,
+        _kind: WorkItemType,
         number: &str,
         within: Duration,
     ) -> Result<Option<WorkItemSeen>, CallFailure> {
@@ -290,14 +276,6 @@ impl ItsmProduct for ServiceNow {
                 Kind::Invalid,
                 detail,
             ));
-        }
-        match kind {
-            WorkItemType::Incident => {}
-            WorkItemType::Event => {
-                let told = events::key(number);
-                return Ok(told.map(|key| events::as_told(&key, &self.connection)));
-            }
-            WorkItemType::Alert => return self.look_up_alert(number, within).await,
         }
         match self
             .call(OPERATION, Request::LookUp(number), within)
@@ -319,9 +297,6 @@ impl ItsmProduct for ServiceNow {
         change: &Change,
         within: Duration,
     ) -> Result<(), CallFailure> {
-        if item.work_item_type.is_told_by_events() {
-            return self.tell(change, within).await;
-        }
         let operation = wire::change_name(change);
         match self
             .call(

@@ -29,6 +29,11 @@ pub struct Event {
 }
 
 impl Event {
+    /// True if it is one message of several about the same thing (see [`crate::domain::alert::Series`]): its key is its own.
+    pub fn is_of_a_series(&self) -> bool {
+        self.id != EventId::new(&self.episode, self.condition.as_str())
+    }
+
     /// Its key, and the keys of those beside it.
     pub fn keys(&self) -> impl Iterator<Item = &EventId> {
         let companions = self.also.iter().map(|companion| &companion.event);
@@ -60,10 +65,10 @@ pub struct Rules {
     pub notes_repeats: bool,
     /// True if other alerts may join the item while this one writes to it.
     pub is_shared: bool,
+    /// True if all events of the slot are messages about one thing: what is told of late is no new one.
+    pub is_of_one_series: bool,
     /// True if an alert that is over before its item was made gets none.
     pub leaves_out_what_is_over: bool,
-    /// True if the product gives the item its number later.
-    pub is_named_later: bool,
     /// How long after it was done an item is reopened rather than followed by another.
     pub reopen_within: Option<Duration>,
     /// Any number, evenly spread: for the backoff.

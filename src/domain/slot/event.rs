@@ -59,7 +59,23 @@ fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot,
         Phase::Vacant => wait_or(slot, now, |slot| claim(slot, now, rules)),
         Phase::Creating { until, .. } if now < *until => rest(slot, Rest::Later(*until)),
         Phase::Creating { attempt, .. } => take_over(slot, *attempt, now, rules, event),
+        // The next message about what the item is about already.
+        Phase::Open { .. }
+            if slot.firing.contains(&event.episode)
+                && event.is_of_a_series()
+                && rules.notes_repeats =>
+        {
+            wait_or(slot, now, |slot| {
+                begin_for(slot, now, rules, Write::Repeat, event)
+            })
+        }
         Phase::Open { .. } if slot.firing.contains(&event.episode) => {
+            counted(slot, event, Rest::Known)
+        }
+        // It was sent before the end that the item was told of.
+        Phase::Done { at, .. }
+            if rules.is_of_one_series && event.at.is_some_and(|sent| sent <= *at) =>
+        {
             counted(slot, event, Rest::Known)
         }
         Phase::Open { .. } | Phase::Done { .. } if slot.ended_early(&event.episode).is_some() => {
@@ -96,6 +112,8 @@ fn on_resolved(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Sl
     let fired = EventId::new(&event.episode, Condition::Fired.as_str());
     let has_fired = slot.applied.contains(&fired) || slot.firing.contains(&event.episode);
     match &slot.phase {
+        // A report after the end, which is no second one.
+        Phase::Done { .. } if rules.is_of_one_series => counted(slot, event, Rest::Known),
         _ if !has_fired => remember(slot, event),
         Phase::Open { .. } if !slot.is_held_by_only(&event.episode, &event.also) => {
             let (mut next, effect) = counted(slot, event, Rest::Ignored);

@@ -92,10 +92,9 @@ impl View {
             .iter()
             .map(|(name, _)| (*name, value(name, alert, title, description, is_sample)))
             .collect();
-        let cells = row.map(Row::cells).unwrap_or_default();
         Self {
             alert,
-            row: Pairs::value(cells.iter(), is_sample),
+            row: Pairs::value(row.into_iter().flat_map(Row::cells), is_sample),
         }
     }
 
@@ -119,12 +118,12 @@ fn value(name: &str, alert: &Alert, title: &str, description: &str, is_sample: b
         "condition" => Value::from(alert.condition.as_str()),
         "configuration_item" => plain(alert.configuration_items.first().map(String::as_str)),
         "configuration_items" => list(&alert.configuration_items),
-        "custom_properties" => Pairs::value(alert.custom_properties.iter(), is_sample),
+        "custom_properties" => Pairs::value(both(&alert.custom_properties), is_sample),
         "description" => plain(alert.description.as_deref()),
         "dimensions" => {
             let criteria = alert.details.criteria().iter();
             Pairs::value(
-                criteria.flat_map(|criterion| &criterion.dimensions),
+                criteria.flat_map(|criterion| both(&criterion.dimensions)),
                 is_sample,
             )
         }
@@ -261,11 +260,11 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn value<'a>(pairs: impl Iterator<Item = &'a (String, String)>, is_sample: bool) -> Value {
+    fn value<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>, is_sample: bool) -> Value {
         let mut first = BTreeMap::new();
         for (name, text) in pairs {
             first
-                .entry(name.clone())
+                .entry(name.to_owned())
                 .or_insert_with(|| masked(name, text));
         }
         Value::from_object(Self {
@@ -273,6 +272,12 @@ impl Pairs {
             is_sample,
         })
     }
+}
+
+fn both(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 /// The value under a name that says that it is a secret is one whatever it looks like (row T14).

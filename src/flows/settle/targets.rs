@@ -21,7 +21,8 @@ pub(in crate::flows) async fn of(
     core: &Core,
     case: &Case<'_>,
 ) -> Result<Option<Vec<Target>>, StoreFailure> {
-    let is_resolved = case.event.condition == Condition::Resolved;
+    // The messages of a series have all that names their slots.
+    let is_resolved = case.event.condition == Condition::Resolved && case.alert.series.is_none();
     if !is_resolved || !grouping::depends_on_the_fired(&case.action) {
         return Ok(Some(case.own_targets()));
     }
@@ -34,7 +35,9 @@ pub(in crate::flows) async fn of(
 
 /// True if another event of the episode may have been put away until this one is there.
 pub(super) fn may_be_waited_for(case: &Case<'_>) -> bool {
-    case.event.condition == Condition::Fired && grouping::depends_on_the_fired(&case.action)
+    case.event.condition == Condition::Fired
+        && case.alert.series.is_none()
+        && grouping::depends_on_the_fired(&case.action)
 }
 
 /// Takes up the Resolved that came before this Fired, if there is one.

@@ -84,8 +84,6 @@ fn changes(change: &Change) -> BTreeMap<&'static str, String> {
     };
     match change {
         Change::Comment { note } => BTreeMap::from([("work_notes", note.clone())]),
-        // Events are told of in `events.rs`; for an incident it is a note.
-        Change::Tell { note, .. } => BTreeMap::from([("work_notes", note.clone())]),
         Change::Reopen { note } => BTreeMap::from([
             ("state", STATE_IN_PROGRESS.to_owned()),
             ("work_notes", note.clone()),
@@ -108,8 +106,6 @@ pub(super) fn change_name(change: &Change) -> &'static str {
         Change::Comment { .. } => "comment on incident",
         Change::Reopen { .. } => "reopen incident",
         Change::Resolve { .. } => "resolve incident",
-        Change::Tell { is_over: false, .. } => "send event again",
-        Change::Tell { is_over: true, .. } => "send clearing event",
         Change::Close { .. } => "close incident",
         Change::CloseAsDuplicate { .. } => "close incident as duplicate",
     }
@@ -122,7 +118,7 @@ pub(super) fn took_effect(
     operation: &str,
 ) -> Result<(), CallFailure> {
     let as_asked = match change {
-        Change::Comment { .. } | Change::Tell { .. } => true,
+        Change::Comment { .. } => true,
         Change::Reopen { .. } => seen.standing == Standing::Open,
         _ => seen.standing != Standing::Open,
     };
@@ -221,10 +217,7 @@ pub(super) fn many(
     }
 }
 
-pub(super) fn read<'a, T: Deserialize<'a>>(
-    body: &'a [u8],
-    operation: &str,
-) -> Result<T, CallFailure> {
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8], operation: &str) -> Result<T, CallFailure> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|_| {
         undecodable(
@@ -234,7 +227,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(
     })
 }
 
-pub(super) fn undecodable(operation: &str, detail: &str) -> CallFailure {
+fn undecodable(operation: &str, detail: &str) -> CallFailure {
     CallFailure::new(
         "ServiceNow",
         operation,
@@ -247,7 +240,6 @@ pub(super) fn undecodable(operation: &str, detail: &str) -> CallFailure {
 /// True for what may be an incident's number. It goes into queries, which have no way to escape anything.
 pub(super) fn is_number(text: &str) -> bool {
     (1..=40).contains(&text.len())
-        && text::for_query(text).is_some()
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

@@ -24,7 +24,7 @@ impl Pass<'_> {
         &self,
         fired: &Case<'_>,
     ) -> Result<SeenHead, StoreFailure> {
-        let is_alone = fired.action.grouping == Grouping::Alert;
+        let is_alone = fired.action.grouping == Grouping::Alert && fired.alert.series.is_none();
         if fired.event.condition != Condition::Fired || !is_alone {
             return Ok(SeenHead::NotRead);
         }

@@ -187,6 +187,10 @@ impl Pass<'_> {
         let Ok(alert) = common_alert_schema::parse(&delivery) else {
             return Ok(Looked::Usual(marker));
         };
+        // One thing that is told of in several messages has one work item as it is.
+        if alert.series.is_some() {
+            return Ok(Looked::Usual(marker));
+        }
         let Some(rule) = alert.rule_id.as_deref().or(alert.rule.as_deref()) else {
             return Ok(Looked::Usual(marker));
         };
