@@ -1,6 +1,7 @@
-//! A ServiceNow instance: OAuth, the Table API and the Aggregate API, as documented and as recorded from real ones.
+//! A ServiceNow instance: OAuth, the Table API, the Aggregate API and Event Management, as documented and as recorded from
+//! real ones.
 //!
-//! What is not built (import sets, events by `em/jsonv2`, batch) answers as an instance answers an address that it does
+//! What is not built (import sets, batch) answers as an instance answers an address that it does
 //! not know; XML is refused with 406 and 415.
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ mod catalog;
 mod choices;
 mod columns;
 mod config;
+mod events;
 mod furnishing;
 mod ids;
 mod instance;
@@ -100,6 +102,7 @@ impl ServiceNow {
                 user,
                 place,
             } = self.late.remove(0);
+            self.instance.process_events(due_ms);
             let at = Circumstances {
                 now_ms: due_ms,
                 extra_ms: 0,
@@ -119,6 +122,7 @@ impl ServiceNow {
                 (entry.sys_id, entry.correlation_id) = touched(outcome.touched);
             }
         }
+        self.instance.process_events(now_ms);
     }
 
     /// How many late calls are still to be executed, and when the next one is.

@@ -1,6 +1,7 @@
 //! What a person reads of an alert: title, description, impact and urgency. Pure; one table of tests shows it whole.
 
 mod description;
+mod event;
 pub(in crate::domain) mod fields;
 pub mod storm;
 mod title;
@@ -41,6 +42,8 @@ pub fn new_work_item(
         urgency: levels.urgency,
         fields: filled.values,
         notes: filled.notes,
+        event: (action.work_item_type.is_told_by_events())
+            .then(|| event::facts(alert, action, row)),
         over: None,
     }
 }
@@ -101,6 +104,20 @@ pub fn on_resolve(action: &Action, resolved_at: Option<Timestamp>) -> Option<Cha
         }),
         OnResolve::Comment => Some(Change::Comment { note }),
         OnResolve::Ignore => None,
+    }
+}
+
+/// A change to a work item that the product is only told of: the event that says it.
+pub fn told_by_event(item: NewWorkItem, change: Change) -> Change {
+    let (note, is_over) = match change {
+        Change::Comment { note } | Change::Reopen { note } => (note, false),
+        Change::Resolve { note, .. } | Change::Close { note, .. } => (note, true),
+        other @ (Change::Tell { .. } | Change::CloseAsDuplicate { .. }) => return other,
+    };
+    Change::Tell {
+        item: Box::new(item),
+        note,
+        is_over,
     }
 }
 

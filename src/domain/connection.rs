@@ -11,7 +11,7 @@ use super::secret::Secret;
 use super::server_url::ServerUrl;
 use super::storm::StormOptions;
 use super::template::Template;
-use super::work_item::{Level, WorkItemType};
+use super::work_item::{EventSeverity, Level, WorkItemType};
 
 /// The ITSM products that the retired connector knew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +251,8 @@ pub struct Action {
     pub close_code: Option<String>,
     /// Impact and urgency where they differ from the default.
     pub severity: BTreeMap<Severity, ImpactAndUrgency>,
+    /// How bad events are where that differs from the default.
+    pub event_severity: BTreeMap<Severity, EventSeverity>,
     /// Who gets it, as the product keys the group.
     pub assignment_group: Option<String>,
     /// Further fields of the product.
@@ -300,5 +302,19 @@ impl Action {
             },
         };
         self.severity.get(&severity).copied().unwrap_or(default)
+    }
+
+    /// How bad an alert's event is: as configured, else as ServiceNow's own connector for Azure has it, so that alerts of both
+    /// compare (servicenow-api §13).
+    pub fn event_severity(&self, alert: &Alert) -> EventSeverity {
+        let severity = alert.severity.unwrap_or(Severity::Sev3);
+        let default = match severity {
+            Severity::Sev0 => EventSeverity::Critical,
+            Severity::Sev1 => EventSeverity::Major,
+            Severity::Sev2 | Severity::Sev3 => EventSeverity::Warning,
+            Severity::Sev4 => EventSeverity::Info,
+        };
+        let own = self.event_severity.get(&severity).copied();
+        own.unwrap_or(default)
     }
 }

@@ -4,6 +4,7 @@
 
 mod actions;
 mod fields;
+mod kinds;
 pub mod problem;
 mod storm;
 pub mod ticket_configuration;
@@ -136,7 +137,7 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
         LONGEST_TRANSACTION_SECONDS_DEFAULT,
         "the product's longest REST transaction; the default is ServiceNow's quota rule",
     ));
-    let actions = actions::check(definition.actions, &mut problems);
+    let actions = actions::check(definition.actions, partner_type, &mut problems);
 
     let (
         Some(name),

@@ -49,6 +49,10 @@ pub const UNKNOWN_MARGIN: Duration = Duration::from_secs(30);
 /// platform ends it, which AWS Lambda does after fifteen minutes at the latest, Azure's consumption plan after ten.
 pub const AUDIT_AFTER: Duration = Duration::from_secs(15 * 60);
 
+/// How long after it was told of an item the product is asked what it has made of it: ServiceNow processes events every five
+/// seconds (servicenow-api §13).
+pub const NAMED_AFTER: Duration = Duration::from_secs(10);
+
 /// The version of the stored form.
 const STORED_VERSION: u32 = 1;
 

@@ -8,13 +8,17 @@ use super::identity::{CorrelationId, RecordKey};
 use super::timestamp::Timestamp;
 
 /// The kind of work item that an action makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WorkItemType {
     /// An incident.
     #[default]
     Incident,
+    /// An event, of which the product makes what it likes.
+    Event,
+    /// An event, and the alert that the product makes of it.
+    Alert,
 }
 
 impl WorkItemType {
@@ -22,8 +26,67 @@ impl WorkItemType {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Incident => "incident",
+            Self::Event => "event",
+            Self::Alert => "alert",
         }
     }
+
+    /// True if the product is only ever told of it, by events under one key: it keeps one alert per key however often it is
+    /// told, and nothing is read or written (servicenow-api §13).
+    pub fn is_told_by_events(self) -> bool {
+        matches!(self, Self::Event | Self::Alert)
+    }
+}
+
+/// How bad an event is, by the count of event management; 0, which clears it, is no severity that an alert can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EventSeverity {
+    /// 1.
+    Critical,
+    /// 2.
+    Major,
+    /// 3.
+    Minor,
+    /// 4.
+    Warning,
+    /// 5.
+    Info,
+}
+
+impl EventSeverity {
+    /// 1 to 5.
+    pub fn as_number(self) -> u8 {
+        match self {
+            Self::Critical => 1,
+            Self::Major => 2,
+            Self::Minor => 3,
+            Self::Warning => 4,
+            Self::Info => 5,
+        }
+    }
+}
+
+/// What an event says beside its texts. Empty texts are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFacts {
+    /// How bad.
+    pub severity: EventSeverity,
+    /// Which of Azure's services saw it.
+    pub class: String,
+    /// The machine or service concerned, as configuration items are named.
+    pub node: String,
+    /// The part of it.
+    pub resource: String,
+    /// What was measured.
+    pub metric: String,
+    /// The kind of event: the rule.
+    pub kind: String,
+    /// When it happened.
+    pub at: Option<Timestamp>,
+    /// What else is known, the most important first.
+    pub more: Vec<(String, String)>,
 }
 
 /// High, medium or low: what ITSM products compute a priority from.
@@ -71,6 +134,8 @@ pub struct NewWorkItem {
     pub fields: BTreeMap<String, String>,
     /// What its reader must know beside the description: which of its values could not be made as configured.
     pub notes: Vec<String>,
+    /// What an event says; `None` for what is no event.
+    pub event: Option<Box<EventFacts>>,
     /// What is done to it in the same call: its alert is over already. `None` for one that somebody should work on.
     pub over: Option<Change>,
 }
@@ -87,6 +152,13 @@ pub struct WorkItemRef {
     pub id: String,
     /// Where a person opens it.
     pub url: String,
+}
+
+impl WorkItemRef {
+    /// False if the product has not said what it calls it: then its key stands in its number's place.
+    pub fn has_a_number(&self) -> bool {
+        self.number != self.id
+    }
 }
 
 /// Where a work item stands in its life.
@@ -147,6 +219,15 @@ pub enum Change {
         note: String,
         /// The product's own code for how it was solved, if the action names one.
         code: Option<String>,
+    },
+    /// The product is told of it once more: of a further alert, or of its end. For work items that are told by events.
+    Tell {
+        /// The work item, as it would be made now.
+        item: Box<NewWorkItem>,
+        /// What is new.
+        note: String,
+        /// True if it is over.
+        is_over: bool,
     },
     /// It was made twice: closed in favour of another.
     CloseAsDuplicate {

@@ -1,16 +1,19 @@
 //! From a work item's number to its whole story: one read of the item, whose correlation id names its slot.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::Core;
+use crate::domain::connection::Connection;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::{EventId, ItemId, SlotId};
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::slot::{Phase, Slot, Write};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::work_item::{WorkItemRef, WorkItemType};
+use crate::domain::work_item::{WorkItemRef, WorkItemSeen, WorkItemType};
+use crate::ports::ItsmProduct;
 use crate::stores::connections::Lookup;
 use crate::stores::objects::StoreFailure;
 use crate::stores::slots::SlotLog;
@@ -104,10 +107,7 @@ pub async fn run(core: &Core, name: &ConnectionName, number: &str) -> Result<Sto
         return Err(NotExplained::NoSuchItem);
     }
     let product = core.products.product(&connection).await?;
-    let seen = product
-        .look_up(WorkItemType::Incident, number, CALL_MAX)
-        .await?
-        .ok_or(NotExplained::NoSuchItem)?;
+    let seen = look_up(&connection, &*product, number).await?;
     let correlation = seen.correlation.as_deref().unwrap_or_default();
     let (slot, generation) = ItemId::from_correlation(correlation).ok_or(NotExplained::NotOurs)?;
     for action in connection.actions.keys() {
@@ -138,6 +138,22 @@ pub async fn run(core: &Core, name: &ConnectionName, number: &str) -> Result<Sto
         });
     }
     Err(NotExplained::Forgotten)
+}
+
+/// Among the kinds that the connection's actions make.
+async fn look_up(
+    connection: &Connection,
+    product: &dyn ItsmProduct,
+    number: &str,
+) -> Result<WorkItemSeen, NotExplained> {
+    let kinds = connection.actions.values();
+    let kinds: BTreeSet<WorkItemType> = kinds.map(|action| action.work_item_type).collect();
+    for kind in kinds {
+        if let Some(seen) = product.look_up(kind, number, CALL_MAX).await? {
+            return Ok(seen);
+        }
+    }
+    Err(NotExplained::NoSuchItem)
 }
 
 fn tell(at: Timestamp, slot: &Slot) -> Told {

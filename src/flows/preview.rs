@@ -117,22 +117,32 @@ pub fn preview(
             Grouping::Rule | Grouping::ConfigurationItem
         )
         && targets.iter().any(|target| target.slot != alone);
+    let items: Vec<Previewed> = targets
+        .into_iter()
+        .map(|target| previewed(&alert, action, target))
+        .collect();
+    let as_told = |change: Change| match items.first() {
+        Some(first) if action.work_item_type.is_told_by_events() => {
+            alert_to_work_item::told_by_event(first.item.clone(), change)
+        }
+        _ => change,
+    };
     Ok(Preview {
         event: event.id,
-        items: targets
-            .into_iter()
-            .map(|target| previewed(&alert, action, target))
-            .collect(),
         rows_beyond: match action.grouping {
             Grouping::Row => alert.rows.beyond(),
             Grouping::Alert | Grouping::Rule | Grouping::ConfigurationItem => 0,
         },
-        on_repeat: (is_shared && alert.condition == Condition::Fired).then(|| Change::Comment {
-            note: alert_to_work_item::on_repeat(&alert),
+        on_repeat: (is_shared && alert.condition == Condition::Fired).then(|| {
+            as_told(Change::Comment {
+                note: alert_to_work_item::on_repeat(&alert),
+            })
         }),
         on_resolve: (alert.condition == Condition::Resolved)
             .then(|| alert_to_work_item::on_resolve(action, alert.resolved_at))
-            .flatten(),
+            .flatten()
+            .map(as_told),
+        items,
         remarks: remarks(&alert, action),
         alert,
     })

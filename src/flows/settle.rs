@@ -20,7 +20,7 @@ use crate::domain::grouping::{self, Target};
 use crate::domain::identity::SlotId;
 use crate::domain::name::ActionName;
 use crate::domain::slot::{self, Effect, Event, Input, Phase, Rest, Rules, Slot};
-use crate::domain::work_item::WorkItemRef;
+use crate::domain::work_item::{Uniqueness, WorkItemRef, WorkItemType};
 use crate::stores::dead_letters::DeadLetter;
 use crate::stores::numbered_log::{Append, Head};
 use crate::stores::objects::StoreFailure;
@@ -205,7 +205,12 @@ impl<'a> Run<'a> {
     ) -> Self {
         let name = &case.connection.name;
         let rules = Rules {
-            uniqueness: core.uniqueness(name).await,
+            uniqueness: match case.action.work_item_type.is_told_by_events() {
+                // One per key, whatever else is known of the product.
+                true => Uniqueness::Enforced,
+                false => core.uniqueness(name).await,
+            },
+            is_named_later: case.action.work_item_type == WorkItemType::Alert,
             longest_transaction: case.connection.longest_transaction,
             call_timeout: call_max,
             changes_on_resolve: case.action.on_resolve != OnResolve::Ignore,

@@ -9,7 +9,9 @@ use crate::domain::connection::Connection;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::identity::{EpisodeId, Firing, ItemId, SlotId};
 use crate::domain::name::{ActionName, ConnectionName};
-use crate::domain::work_item::{Change, Level, NewWorkItem, Standing, Uniqueness, WorkItemType};
+use crate::domain::work_item::{
+    Change, EventFacts, EventSeverity, Level, NewWorkItem, Standing, Uniqueness, WorkItemType,
+};
 use crate::ports::ItsmProduct;
 use crate::stores::connections::Lookup;
 use crate::stores::facts::ProductFacts;
@@ -126,19 +128,25 @@ pub async fn run(
     };
     let item = test_item(core, &connection);
     match product
-        .find(WorkItemType::Incident, &item.correlation, CALL_MAX)
+        .find(item.work_item_type, &item.correlation, CALL_MAX)
         .await
     {
         Ok(_) => step(Step::works(
             "read",
-            "incidents can be searched by correlation id",
+            match item.work_item_type {
+                WorkItemType::Incident => "incidents can be searched by correlation id",
+                WorkItemType::Event => "nothing: events are only sent",
+                WorkItemType::Alert => "alerts can be searched by message key",
+            },
         )),
         Err(failure) => {
             step(Step::fails("read", &failure));
             return steps;
         }
     };
-    if write {
+    if write && item.work_item_type.is_told_by_events() {
+        event_steps(&*product, &item, &mut step).await;
+    } else if write {
         write_steps(core, &connection, &*product, &item, &mut step).await;
     }
     steps
@@ -154,6 +162,34 @@ async fn open_the_gate(core: &Core, name: &ConnectionName) {
         // If it cannot be written down, the alerts wait for its five minutes.
         let _ = core.gates.change(name, &seen, gate, &writer, now).await;
     }
+}
+
+/// Tells the product of an event and of its end. One key is one alert there, whatever else is known of it.
+async fn event_steps(
+    product: &dyn ItsmProduct,
+    item: &NewWorkItem,
+    step: &mut impl FnMut(Step) -> bool,
+) {
+    let sent = match product.create(item, CALL_MAX).await {
+        Ok(sent) => sent.item,
+        Err(failure) => {
+            step(Step::fails("write", &failure));
+            return;
+        }
+    };
+    step(Step::works(
+        "write",
+        format!("sent an event with the key {}", sent.id),
+    ));
+    let end = Change::Tell {
+        item: Box::new(item.clone()),
+        note: "Test of the connection by itsm-connector.".to_owned(),
+        is_over: true,
+    };
+    match product.write(&sent, &end, CALL_MAX).await {
+        Ok(()) => step(Step::works("resolve", "sent the event that clears it")),
+        Err(failure) => step(Step::fails("resolve", &failure)),
+    };
 }
 
 async fn write_steps(
@@ -257,9 +293,9 @@ fn test_item(core: &Core, connection: &Connection) -> NewWorkItem {
         &EpisodeId::new(&connection.name, &action, Firing::Body(id.as_bytes())),
     );
     let item = ItemId::new(&slot, 0);
-    let fields = connection
-        .actions
-        .get(&action)
+    let configured = connection.actions.get(&action);
+    let kind = configured.map_or_else(WorkItemType::default, |action| action.work_item_type);
+    let fields = configured
         .map(|action| {
             let fields = action.fields.iter();
             let sampled = fields.map(|(name, value)| (name.clone(), value.sample()));
@@ -267,7 +303,7 @@ fn test_item(core: &Core, connection: &Connection) -> NewWorkItem {
         })
         .unwrap_or_default();
     NewWorkItem {
-        work_item_type: WorkItemType::Incident,
+        work_item_type: kind,
         correlation: item.correlation(),
         key: item.record_key(),
         title: "Test of the connection by itsm-connector".to_owned(),
@@ -278,6 +314,18 @@ fn test_item(core: &Core, connection: &Connection) -> NewWorkItem {
         urgency: Level::Low,
         fields,
         notes: Vec::new(),
+        event: kind.is_told_by_events().then(|| {
+            Box::new(EventFacts {
+                severity: EventSeverity::Info,
+                class: String::new(),
+                node: "itsm-connector-test".to_owned(),
+                resource: String::new(),
+                metric: String::new(),
+                kind: "Test of the connection".to_owned(),
+                at: None,
+                more: Vec::new(),
+            })
+        }),
         over: None,
     }
 }

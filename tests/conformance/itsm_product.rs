@@ -61,6 +61,7 @@ fn item(n: u8) -> NewWorkItem {
         urgency: Level::Low,
         fields: Default::default(),
         notes: Vec::new(),
+        event: None,
         over: None,
     }
 }

@@ -97,10 +97,6 @@ fn bad_exports_are_told_with_their_place() {
             receiver("ticketConfiguration", "{WorkItemType: Incident}".into()),
         ),
         (
-            "event",
-            receiver("ticketConfiguration", "{\"WorkItemType\":\"Event\"}".into()),
-        ),
-        (
             "problem",
             receiver(
                 "ticketConfiguration",

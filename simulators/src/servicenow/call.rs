@@ -125,6 +125,7 @@ impl Call {
         match self.path.as_str() {
             "/oauth_token.do" => return Kind::Token,
             "/oauth_revoke_token.do" => return Kind::Revoke,
+            super::events::PATH if self.method == "POST" => return Kind::Create,
             _ => {}
         }
         let Some(route) = self.route() else {
@@ -207,6 +208,8 @@ mod tests {
             ("DELETE", "/api/now/table/incident/abc", Kind::Delete),
             ("GET", "/api/now/stats/incident", Kind::Count),
             ("POST", "/api/now/table/incident/abc", Kind::Other),
+            ("POST", "/api/global/em/jsonv2", Kind::Create),
+            ("GET", "/api/global/em/jsonv2", Kind::Other),
             ("POST", "/api/now/v1/batch", Kind::Other),
             ("GET", "/", Kind::Other),
         ];

@@ -321,6 +321,7 @@ const ALERT: &[&str] = &[
     "metric_name:text(100)",
     "type:text(100)",
     "description:text(4000)",
+    "additional_info:text(8000)",
     "cmdb_ci:ref(cmdb_ci)",
     "incident:ref(task)",
     "acknowledged:bool",

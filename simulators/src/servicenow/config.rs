@@ -56,6 +56,10 @@ pub struct Config {
     pub pagination_query_bytes_max: usize,
     /// Larger request bodies are refused with 400 (`glide.rest.max_content_length`).
     pub body_bytes_max: usize,
+    /// Whether Event Management is installed.
+    pub event_management: bool,
+    /// How long an event waits until it is processed into an alert.
+    pub events_take_ms: u64,
     /// Rate limit rules.
     pub rate_limits: Vec<RateLimit>,
     /// How many calls may be under way at once; none: any number.
@@ -93,6 +97,8 @@ impl Default for Config {
             url_bytes_max: 16_384,
             pagination_query_bytes_max: 8_192,
             body_bytes_max: 10 * 1024 * 1024,
+            event_management: true,
+            events_take_ms: 5_000,
             rate_limits: Vec::new(),
             semaphores: None,
             call_takes_ms: 0,

@@ -54,6 +54,9 @@ pub(super) struct Store {
     numbers: BTreeMap<String, u64>,
     /// How many keys were made.
     keys_made: u64,
+    /// Events that wait to be processed: when, and the event's key.
+    #[serde(default)]
+    pub events: Vec<(i64, String)>,
 }
 
 impl Store {

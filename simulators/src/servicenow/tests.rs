@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Config, ServiceNow};
 use crate::machine::{Answer, Delivery, Machine};
 
+mod events;
 mod faults;
 mod late;
 mod lists;

@@ -74,7 +74,11 @@ impl Instance {
                 self.config.first_number + if class == "change_request" { 20_000 } else { 0 };
             record.set("number", self.store.next_number(&prefix, first));
         }
-        self.store.insert(&class, record.clone());
+        if class == "em_event" {
+            self.queue_event(record.clone(), now_ms);
+        } else {
+            self.store.insert(&class, record.clone());
+        }
         self.write_notes(&class, record.sys_id(), notes, &user.name, now_ms);
         let result = Rendering::of(self, call, user, table).object(Row {
             class: &class,

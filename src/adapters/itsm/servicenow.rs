@@ -1,5 +1,7 @@
-//! ServiceNow by its Table API: the port's methods, in the order of the trait (reference/servicenow-api.md).
+//! ServiceNow by its Table API and by Event Management: the port's methods, in the order of the trait
+//! (reference/servicenow-api.md).
 
+mod events;
 mod meaning;
 mod request;
 mod wire;
@@ -184,6 +186,9 @@ impl ItsmProduct for ServiceNow {
         item: &NewWorkItem,
         within: Duration,
     ) -> Result<WorkItemSeen, CallFailure> {
+        if item.work_item_type.is_told_by_events() {
+            return self.create_event(item, within).await;
+        }
         const OPERATION: &str = "create incident";
         let ends_at = self.clock.monotonic().saturating_add(within);
         match self
@@ -217,6 +222,10 @@ impl ItsmProduct for ServiceNow {
         item: &WorkItemRef,
         within: Duration,
     ) -> Result<Option<WorkItemSeen>, CallFailure> {
+        if item.work_item_type.is_told_by_events() {
+            let told = events::key(&item.id);
+            return Ok(told.map(|key| events::as_told(&key, &self.connection)));
+        }
         const OPERATION: &str = "read incident";
         match self.call(OPERATION, Request::Get(&item.id), within).await? {
             Answered::Record(body) => {
@@ -233,10 +242,15 @@ impl ItsmProduct for ServiceNow {
 
     async fn find(
         &self,
-        _kind: WorkItemType,
+        kind: WorkItemType,
         correlation: &CorrelationId,
         within: Duration,
     ) -> Result<Vec<WorkItemSeen>, CallFailure> {
+        match kind {
+            WorkItemType::Incident => {}
+            WorkItemType::Event => return Ok(vec![events::as_told(correlation, &self.connection)]),
+            WorkItemType::Alert => return self.find_alerts(correlation, within).await,
+        }
         const OPERATION: &str = "find incident by correlation id";
         match self
             .call(OPERATION, Request::Find(correlation), within)
@@ -262,7 +276,7 @@ impl ItsmProduct for ServiceNow {
 
     async fn look_up(
         &self,
-        _kind: WorkItemType,
+        kind: WorkItemType,
         number: &str,
         within: Duration,
     ) -> Result<Option<WorkItemSeen>, CallFailure> {
@@ -276,6 +290,14 @@ impl ItsmProduct for ServiceNow {
                 Kind::Invalid,
                 detail,
             ));
+        }
+        match kind {
+            WorkItemType::Incident => {}
+            WorkItemType::Event => {
+                let told = events::key(number);
+                return Ok(told.map(|key| events::as_told(&key, &self.connection)));
+            }
+            WorkItemType::Alert => return self.look_up_alert(number, within).await,
         }
         match self
             .call(OPERATION, Request::LookUp(number), within)
@@ -297,6 +319,9 @@ impl ItsmProduct for ServiceNow {
         change: &Change,
         within: Duration,
     ) -> Result<(), CallFailure> {
+        if item.work_item_type.is_told_by_events() {
+            return self.tell(change, within).await;
+        }
         let operation = wire::change_name(change);
         match self
             .call(

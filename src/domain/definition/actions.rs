@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::fields;
 use super::problem::{Problem, Problems};
 use super::storm;
 use super::ticket_configuration::{self, TicketConfiguration};
 use super::written::ActionDefinition;
-use crate::domain::connection::{Action, FieldValue};
+use super::{fields, kinds};
+use crate::domain::connection::{Action, FieldValue, PartnerType};
 use crate::domain::name::{ActionName, DEFAULT_ACTION};
 use crate::domain::template::Template;
 use crate::domain::{redact, text};
@@ -18,6 +18,7 @@ use crate::domain::{redact, text};
 /// All actions of a definition; without any, a good one by the name of the default.
 pub(super) fn check(
     definitions: BTreeMap<String, ActionDefinition>,
+    partner: PartnerType,
     problems: &mut Problems,
 ) -> BTreeMap<ActionName, Action> {
     let mut actions = BTreeMap::new();
@@ -31,7 +32,7 @@ pub(super) fn check(
                 "an action's name becomes part of the webhook's address",
             )
         }));
-        let action = action(&path, definition, problems);
+        let action = action(&path, definition, partner, problems);
         if let Some(name) = parsed {
             actions.insert(name, action);
         }
@@ -50,7 +51,12 @@ pub(super) fn check(
     actions
 }
 
-fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> Action {
+fn action(
+    path: &str,
+    definition: ActionDefinition,
+    partner: PartnerType,
+    problems: &mut Problems,
+) -> Action {
     if let Some(written) = definition.reopen_within.as_deref()
         && span(written).is_none()
     {
@@ -73,8 +79,13 @@ fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> 
         check_agreement(path, &definition, microsofts, problems);
     }
     check_group(path, definition.assignment_group.as_deref(), problems);
-    let mut fields = fields::check(path, definition.fields, problems);
     let said = microsofts.as_ref();
+    let work_item_type = said
+        .map(|said| said.work_item_type)
+        .or(definition.work_item_type)
+        .unwrap_or_default();
+    kinds::check(path, partner, work_item_type, &definition, problems);
+    let mut fields = fields::check(path, definition.fields, problems);
     for (field, value) in said.iter().flat_map(|said| &said.fields) {
         fields.insert(field.clone(), FieldValue::Fixed(value.clone()));
     }
@@ -90,10 +101,7 @@ fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> 
         .storm
         .and_then(|written| storm::check(path, &written, (grouping, on_repeat), problems));
     Action {
-        work_item_type: said
-            .map(|said| said.work_item_type)
-            .or(definition.work_item_type)
-            .unwrap_or_default(),
+        work_item_type,
         grouping,
         groups_log_alerts_only: said.is_some(),
         on_repeat,
@@ -104,6 +112,7 @@ fn action(path: &str, definition: ActionDefinition, problems: &mut Problems) -> 
         mode: definition.mode,
         close_code: definition.close_code,
         severity: definition.severity,
+        event_severity: definition.event_severity,
         assignment_group: definition.assignment_group,
         fields,
     }

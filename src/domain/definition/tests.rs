@@ -180,8 +180,27 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
                     "ticket_configuration": {"WorkItemType": "Incident", "WorkItemData": {"impact": "1", "category": "network", "assignment_group": "a"}},
                     "grouping": "alert", "on_repeat": "new", "work_item_type": "incident", "assignment_group": "b",
                     "fields": {"category": "hardware", "u_ok": "x"}, "severity": {"Sev0": {"impact": "high", "urgency": "high"}},
-                }, "event": {"ticket_configuration": "{\"WorkItemType\":\"Event\"}"}}),
+                }, "problem": {"ticket_configuration": "{\"WorkItemType\":\"Problem\"}"}}),
             ),
+        ),
+        (
+            "events",
+            with(
+                "actions",
+                serde_json::json!({
+                    "default": { "work_item_type": "event", "on_resolve": "comment", "close_code": "x", "severity": {"Sev0": {"impact": "high", "urgency": "high"}},
+                        "fields": {"severity": "1", "message_key": "x", "source": "x"}, "event_severity": {"Sev0": "critical"} },
+                    "incidents": { "event_severity": {"Sev0": "critical"} },
+                }),
+            ),
+        ),
+        (
+            "events of another product",
+            with(
+                "actions",
+                serde_json::json!({"default": {"work_item_type": "alert"}}),
+            )
+            .replace("\"servicenow\"", "\"cherwell\""),
         ),
         (
             "no default action",

@@ -67,7 +67,7 @@ pub(super) enum Written {
 pub(super) struct WrittenObject {
     /// 0 or null.
     payload_revision: Option<i64>,
-    /// `Incident`, in any case. This version makes no `Event` and no `Alert`.
+    /// `Incident`, `Event` or `Alert`, in any case.
     work_item_type: String,
     /// Whether a template of the product is used; this version uses none.
     use_template: Option<bool>,
@@ -202,21 +202,17 @@ fn check_revision(path: &str, object: &Map<String, Value>, problems: &mut Proble
 
 fn work_item_type(path: &str, object: &Map<String, Value>) -> Result<WorkItemType, Problem> {
     let path = &format!("{path}.{WORK_ITEM_TYPE}");
-    let expected = "`Incident`";
+    let expected = "`Incident`, `Event` or `Alert`";
     match object.get(WORK_ITEM_TYPE) {
         Some(Value::String(text)) => match text.to_ascii_lowercase().as_str() {
             "incident" => Ok(WorkItemType::Incident),
-            "event" | "alert" => Err(Problem::new(
-                path,
-                redact::echo(WORK_ITEM_TYPE, text),
-                expected,
-                "this version makes incidents only",
-            )),
+            "event" => Ok(WorkItemType::Event),
+            "alert" => Ok(WorkItemType::Alert),
             _ => Err(Problem::new(
                 path,
                 redact::echo(WORK_ITEM_TYPE, text),
-                "`Incident`, `Event` or `Alert`",
-                "Microsoft's connector knew these three; this version makes incidents only",
+                expected,
+                "Microsoft's connector knew these three",
             )),
         },
         None | Some(Value::Null) => Err(Problem::new(
@@ -351,6 +347,17 @@ mod tests {
     }
 
     #[test]
+    fn events_and_alerts_are_kinds_too() {
+        for (word, kind) in [
+            ("Event", WorkItemType::Event),
+            ("alert", WorkItemType::Alert),
+        ] {
+            let read = meant(&with("WorkItemType", word.into()));
+            assert_eq!(read.work_item_type, kind);
+        }
+    }
+
+    #[test]
     fn the_checkboxes_are_the_grouping() {
         let per_ci = meant(&with("CreateOneWIPerCI", true.into()));
         assert_eq!(
@@ -389,8 +396,6 @@ mod tests {
             json!({}),
             with("PayloadRevision", 1.into()),
             with("PayloadRevision", "0".into()),
-            with("WorkItemType", "Event".into()),
-            with("WorkItemType", "alert".into()),
             with("WorkItemType", "Problem".into()),
             with("WorkItemType", 3.into()),
             with("UseTemplate", true.into()),

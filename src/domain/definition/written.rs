@@ -10,7 +10,7 @@ use crate::domain::connection::{
     OnResolve, PartnerType, RecordType,
 };
 use crate::domain::secret::Secret;
-use crate::domain::work_item::WorkItemType;
+use crate::domain::work_item::{EventSeverity, WorkItemType};
 
 /// A connection, as people write it down.
 #[derive(Debug, Clone, Deserialize)]
@@ -108,6 +108,9 @@ pub(super) struct ActionDefinition {
     /// Impact and urgency by severity.
     #[serde(default)]
     pub(super) severity: BTreeMap<Severity, ImpactAndUrgency>,
+    /// How bad the events of alerts are, by severity (`work_item_type` `event` and `alert`).
+    #[serde(default)]
+    pub(super) event_severity: BTreeMap<Severity, EventSeverity>,
     /// Who gets it, as the product keys the group.
     #[serde(default)]
     pub(super) assignment_group: Option<String>,

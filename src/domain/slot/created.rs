@@ -1,7 +1,9 @@
 //! The answers to a create and to the search that goes before a second one.
 
 use super::event::{begin, claim, on_event};
-use super::{Effect, Event, Phase, Rest, Rules, SEND_WITHIN, Slot, Write, bury, is_given_up};
+use super::{
+    Effect, Event, NAMED_AFTER, Phase, Rest, Rules, SEND_WITHIN, Slot, Write, bury, is_given_up,
+};
 use crate::domain::failure::{self, CallFailure};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Standing, Uniqueness, WorkItemRef, WorkItemSeen};
@@ -96,6 +98,9 @@ fn adopt(
     next.apply(&event.id);
     next.fire(&event.episode);
     next.take_in(&event.also);
+    if rules.is_named_later && !item.has_a_number() && next.audit_at.is_none() {
+        next.audit_at = Some(now.plus(NAMED_AFTER));
+    }
     next.phase = Phase::Open { item: item.clone() };
     let Some(early) = slot.ended_early(&event.episode).cloned() else {
         return (next, Effect::Rest(Rest::Created));

@@ -69,6 +69,8 @@ pub struct Rules {
     pub is_of_one_series: bool,
     /// True if an alert that is over before its item was made gets none.
     pub leaves_out_what_is_over: bool,
+    /// True if the product gives the item its number later.
+    pub is_named_later: bool,
     /// How long after it was done an item is reopened rather than followed by another.
     pub reopen_within: Option<Duration>,
     /// Any number, evenly spread: for the backoff.

@@ -33,6 +33,7 @@ pub(super) fn rules(reopen: bool) -> Rules {
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
         notes_repeats: true,
+        is_named_later: false,
         is_shared: true,
         is_of_one_series: false,
         leaves_out_what_is_over: false,

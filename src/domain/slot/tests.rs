@@ -34,6 +34,7 @@ fn rules(uniqueness: Uniqueness) -> Rules {
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
         notes_repeats: true,
+        is_named_later: false,
         is_shared: false,
         is_of_one_series: false,
         leaves_out_what_is_over: false,

@@ -42,6 +42,7 @@ fn rules() -> Rules {
         call_timeout: Duration::from_secs(10),
         changes_on_resolve: true,
         notes_repeats: true,
+        is_named_later: false,
         is_shared: true,
         is_of_one_series: false,
         leaves_out_what_is_over: false,

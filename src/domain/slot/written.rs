@@ -253,6 +253,11 @@ pub(super) fn on_audited(
                 // Ours is there, so this search saw nothing at all: an index that lags, or somebody has removed it.
                 return audit_later(slot, now, rules, event, &saw_nothing());
             }
+            if let Some(named) = found.iter().find(is_ours)
+                && kept.as_ref().is_some_and(|kept| !kept.has_a_number())
+            {
+                next.replace_item(&named.item);
+            }
             if kept.is_some() && !found.iter().any(|seen| is_ours(&seen)) {
                 // The key that a spoilt answer told us is no item's: the one with our number is ours, or else the oldest.
                 // Of one that is done it may be gone since; then what is open is one too many (seed 1753).
@@ -283,6 +288,13 @@ pub(super) fn on_audited(
                 .cloned()
                 .map_or(Effect::Rest(Rest::Known), Effect::CloseExtra);
             (next, effect)
+        }
+        // All that it was to show is a number, and whoever may not read it does without.
+        Err(failure) if rules.is_named_later && failure.is_permanent() => {
+            let mut next = slot.clone();
+            next.audit_at = None;
+            next.last_failure = Some(failure);
+            (next, Effect::Rest(Rest::Known))
         }
         Err(failure) => audit_later(slot, now, rules, event, &failure),
     }

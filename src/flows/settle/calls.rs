@@ -10,7 +10,9 @@ use crate::domain::failure::CallFailure;
 use crate::domain::identity::{CorrelationId, ItemId};
 use crate::domain::slot::{Effect, Event, Input, Look, Phase, Slot, Write};
 use crate::domain::timestamp::Timestamp;
-use crate::domain::work_item::{Change, Standing, Uniqueness, WorkItemRef, WorkItemSeen};
+use crate::domain::work_item::{
+    Change, NewWorkItem, Standing, Uniqueness, WorkItemRef, WorkItemSeen,
+};
 use crate::flows::gatekeeper::Leave;
 use crate::ports::ItsmProduct;
 use crate::stores::objects::StoreFailure;
@@ -143,6 +145,10 @@ impl<'a> Run<'a> {
         product: &dyn ItsmProduct,
         within: Duration,
     ) -> Result<(), CallFailure> {
+        // There is one per key: it cannot be one too many.
+        if extra.work_item_type.is_told_by_events() {
+            return Ok(());
+        }
         let Some(seen) = product.read(extra, within).await? else {
             return Ok(());
         };
@@ -168,6 +174,9 @@ impl<'a> Run<'a> {
         let Some(item) = slot.item() else {
             return Ok(Look::Gone);
         };
+        if item.work_item_type.is_told_by_events() {
+            return Ok(Look::Ours(standing_as_told(slot)));
+        }
         match product.read(item, within).await? {
             Some(seen) if seen.is_ours(correlation) => Ok(Look::Ours(seen.standing)),
             Some(_) => Ok(Look::Foreign),
@@ -187,18 +196,23 @@ impl<'a> Run<'a> {
         product: &dyn ItsmProduct,
         within: Duration,
     ) -> Result<WorkItemSeen, CallFailure> {
+        let mut new = self.new_item(id);
+        new.over = self.over_already(slot);
+        for note in &new.notes {
+            tracing::warn!(connection = %self.case.connection.name, action = %self.case.action_name, event = %self.case.event.id, note, "a field could not be set as configured");
+        }
+        product.create(&new, within).await
+    }
+
+    /// The item as it would be made now.
+    fn new_item(&self, id: &ItemId) -> NewWorkItem {
         let Case { alert, action, .. } = self.case;
         let of_storm = || storm::new_work_item(&self.alerts(), action, id);
         let of_alert = || {
             let row = self.target.row.as_ref();
             alert_to_work_item::new_work_item(alert, action, id, row)
         };
-        let mut new = (self.is_storm.then(of_storm).flatten()).unwrap_or_else(of_alert);
-        new.over = self.over_already(slot);
-        for note in &new.notes {
-            tracing::warn!(connection = %self.case.connection.name, action = %self.case.action_name, event = %self.case.event.id, note, "a field could not be set as configured");
-        }
-        product.create(&new, within).await
+        (self.is_storm.then(of_storm).flatten()).unwrap_or_else(of_alert)
     }
 
     /// How the item is resolved from the start, if its Resolved is there before it and nothing else holds it open. Only
@@ -241,15 +255,20 @@ impl<'a> Run<'a> {
             true => storm::further(&self.alerts()),
             false => alert_to_work_item::on_repeat(alert),
         };
-        match write {
-            Write::Repeat => Some(Change::Comment { note: note() }),
-            Write::Reopen => Some(Change::Reopen { note: note() }),
+        let change = match write {
+            Write::Repeat => Change::Comment { note: note() },
+            Write::Reopen => Change::Reopen { note: note() },
             Write::Resolve => {
                 let early = slot.ended_early(&self.case.event.episode);
                 let ended = early.and_then(|early| early.at).or(alert.resolved_at);
-                alert_to_work_item::on_resolve(action, ended)
+                alert_to_work_item::on_resolve(action, ended)?
             }
-        }
+        };
+        let id = || ItemId::new(&self.target.slot, slot.generation);
+        Some(match action.work_item_type.is_told_by_events() {
+            true => alert_to_work_item::told_by_event(self.new_item(&id()), change),
+            false => change,
+        })
     }
 
     /// What the product would have answered, had it been asked (mode `shadow`).
@@ -337,6 +356,17 @@ impl<'a> Run<'a> {
                 Ok((true, _)) | Err(_) => return,
             }
         }
+    }
+}
+
+/// Where an item stands that is never read: as the product was last told.
+fn standing_as_told(slot: &Slot) -> Standing {
+    match &slot.phase {
+        Phase::Done { .. }
+        | Phase::Writing {
+            done_at: Some(_), ..
+        } => Standing::Resolved,
+        _ => Standing::Open,
     }
 }
 

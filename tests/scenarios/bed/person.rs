@@ -87,4 +87,10 @@ impl TestBed {
         let name = ConnectionName::parse(CONNECTION).unwrap();
         Box::pin(test_connection::run(self.core(), &name, false, |_| {})).await
     }
+
+    /// What `itsmc connection test --write` prints.
+    pub(crate) async fn tests_the_connection_by_writing(&self) -> Vec<Step> {
+        let name = ConnectionName::parse(CONNECTION).unwrap();
+        Box::pin(test_connection::run(self.core(), &name, true, |_| {})).await
+    }
 }

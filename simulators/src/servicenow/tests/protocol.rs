@@ -38,10 +38,10 @@ fn every_refusal_has_its_status_and_text() {
         ),
         (
             Method::POST,
-            "/api/global/em/jsonv2",
+            "/api/global/em/jsonv1",
             "{}",
             400,
-            "Requested URI does not represent any resource: /api/global/em/jsonv2",
+            "Requested URI does not represent any resource: /api/global/em/jsonv1",
         ),
         (
             Method::GET,

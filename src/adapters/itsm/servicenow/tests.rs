@@ -170,6 +170,7 @@ fn item() -> NewWorkItem {
         urgency: Level::Low,
         fields: Default::default(),
         notes: Vec::new(),
+        event: None,
         over: None,
     }
 }
@@ -519,4 +520,57 @@ async fn a_resolve_that_the_instance_keeps_back_is_told() {
         .unwrap()
         .unwrap();
     assert_eq!(seen.standing, Standing::Closed);
+}
+
+/// The same table for events, told by what differs from an incident's.
+#[tokio::test]
+async fn every_status_has_one_meaning_for_events_too() {
+    let event = NewWorkItem {
+        work_item_type: WorkItemType::Event,
+        ..item()
+    };
+    let body = r#"{"error":{"message":"canary","detail":"canary"},"status":"failure"}"#;
+    for status in (200..=206).chain(400..=431).chain(500..=511) {
+        let answers = || match status {
+            401 => vec![Ok(json(401, body)), Ok(json(401, body))],
+            403 => vec![Ok(json(403, body)), Ok(json(404, "{}"))],
+            _ => vec![Ok(json(status, body))],
+        };
+        let (client, _) = client(answers());
+        let failure = client.create(&event, WITHIN).await.expect_err("no success");
+        let told = format!("{failure} {}", failure.hint());
+        assert!(!told.contains("canary"), "{told}");
+        let incident = create(answers()).await.expect_err("no record in it");
+        assert_eq!(
+            (failure.effect, failure.kind),
+            (incident.effect, incident.kind),
+            "{status}"
+        );
+    }
+    for (text, fine) in [
+        (
+            r#"{"result":{"Default Bulk Endpoint":"1 events were inserted"}}"#,
+            true,
+        ),
+        (
+            r#"{"result":{"Another Endpoint":"one event inserted"}}"#,
+            true,
+        ),
+        (
+            r#"{"result":{"Default Bulk Endpoint":"0 events were inserted"}}"#,
+            false,
+        ),
+        (r#"{"result":{}, "error":{"message":"canary"}}"#, false),
+        ("null", false),
+        ("[]", false),
+        (r#"{"result":{"Default Bulk End"#, false),
+    ] {
+        let (client, _) = client(vec![Ok(json(200, text))]);
+        let sent = client.create(&event, WITHIN).await;
+        assert_eq!(sent.is_ok(), fine, "{text}");
+        assert!(
+            sent.is_ok() || sent.is_err_and(|failure| failure.effect == Effect::Unknown),
+            "{text}"
+        );
+    }
 }

@@ -84,6 +84,8 @@ fn changes(change: &Change) -> BTreeMap<&'static str, String> {
     };
     match change {
         Change::Comment { note } => BTreeMap::from([("work_notes", note.clone())]),
+        // Events are told of in `events.rs`; for an incident it is a note.
+        Change::Tell { note, .. } => BTreeMap::from([("work_notes", note.clone())]),
         Change::Reopen { note } => BTreeMap::from([
             ("state", STATE_IN_PROGRESS.to_owned()),
             ("work_notes", note.clone()),
@@ -106,6 +108,8 @@ pub(super) fn change_name(change: &Change) -> &'static str {
         Change::Comment { .. } => "comment on incident",
         Change::Reopen { .. } => "reopen incident",
         Change::Resolve { .. } => "resolve incident",
+        Change::Tell { is_over: false, .. } => "send event again",
+        Change::Tell { is_over: true, .. } => "send clearing event",
         Change::Close { .. } => "close incident",
         Change::CloseAsDuplicate { .. } => "close incident as duplicate",
     }
@@ -118,7 +122,7 @@ pub(super) fn took_effect(
     operation: &str,
 ) -> Result<(), CallFailure> {
     let as_asked = match change {
-        Change::Comment { .. } => true,
+        Change::Comment { .. } | Change::Tell { .. } => true,
         Change::Reopen { .. } => seen.standing == Standing::Open,
         _ => seen.standing != Standing::Open,
     };
@@ -217,7 +221,10 @@ pub(super) fn many(
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8], operation: &str) -> Result<T, CallFailure> {
+pub(super) fn read<'a, T: Deserialize<'a>>(
+    body: &'a [u8],
+    operation: &str,
+) -> Result<T, CallFailure> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).map_err(|_| {
         undecodable(
@@ -227,7 +234,7 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8], operation: &str) -> Result<T, Ca
     })
 }
 
-fn undecodable(operation: &str, detail: &str) -> CallFailure {
+pub(super) fn undecodable(operation: &str, detail: &str) -> CallFailure {
     CallFailure::new(
         "ServiceNow",
         operation,
@@ -240,6 +247,7 @@ fn undecodable(operation: &str, detail: &str) -> CallFailure {
 /// True for what may be an incident's number. It goes into queries, which have no way to escape anything.
 pub(super) fn is_number(text: &str) -> bool {
     (1..=40).contains(&text.len())
+        && text::for_query(text).is_some()
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
