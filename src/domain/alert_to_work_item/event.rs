@@ -53,11 +53,13 @@ fn more(alert: &Alert, target: &str, row: Option<&Row>) -> Vec<(String, String)>
     .to_vec();
     let dimensions = alert.details.criteria().iter();
     let dimensions = dimensions.flat_map(|criterion| &criterion.dimensions);
-    let cells = row.map(Row::cells).unwrap_or_default();
+    let dimensions = dimensions.map(|(name, value)| (name.as_str(), value.as_str()));
+    let custom = alert.custom_properties.iter();
+    let custom = custom.map(|(name, value)| (name.as_str(), value.as_str()));
     for (prefix, pairs) in [
         ("dimension", dimensions.collect::<Vec<_>>()),
-        ("row", cells.iter().collect()),
-        ("custom", alert.custom_properties.iter().collect()),
+        ("row", row.into_iter().flat_map(Row::cells).collect()),
+        ("custom", custom.collect()),
     ] {
         let pairs = pairs.into_iter().take(PAIRS_MAX);
         more.extend(pairs.map(|(name, value)| {
