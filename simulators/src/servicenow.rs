@@ -1,7 +1,7 @@
-//! A ServiceNow instance: OAuth, the Table API, the Aggregate API and Event Management, as documented and as recorded from
-//! real ones.
+//! A ServiceNow instance: OAuth, the Table API, the Aggregate API, import sets and Event Management, as documented and as
+//! recorded from real ones.
 //!
-//! What is not built (import sets, batch) answers as an instance answers an address that it does
+//! What is not built (batch, several rows at once) answers as an instance answers an address that it does
 //! not know; XML is refused with 406 and 415.
 
 use std::collections::BTreeMap;
@@ -23,6 +23,7 @@ mod config;
 mod events;
 mod furnishing;
 mod ids;
+mod imports;
 mod instance;
 mod limits;
 mod listing;
@@ -48,8 +49,8 @@ mod writing;
 
 use call::Call;
 pub use config::{
-    Acl, AppliesTo, BusinessRule, Client, ClosingRules, Config, GenericTable, LinkStyle, Operation,
-    RateLimit, Semaphores, TokenRules, UnknownField, User,
+    Acl, AppliesTo, BusinessRule, Client, ClosingRules, Config, GenericTable, ImportSet, LinkStyle,
+    Operation, RateLimit, Semaphores, TokenRules, TransformMap, UnknownField, User,
 };
 use instance::{Circumstances, Instance, Outcome};
 pub use people::made_up_sys_id;

@@ -134,6 +134,8 @@ pub struct Connection {
     pub username: Option<String>,
     /// How long a refresh token lives from a login on.
     pub refresh_token_life: Duration,
+    /// By which way incidents are written.
+    pub transport: WriteBy,
     /// The longest time that the product may go on executing a request whose answer we no longer wait for.
     pub longest_transaction: Duration,
     /// What the sync reads.
@@ -142,6 +144,19 @@ pub struct Connection {
     pub create_configuration_items: bool,
     /// How alerts become work items.
     pub actions: BTreeMap<ActionName, Action>,
+}
+
+/// By which way incidents are written. They are read by the product's own table always.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WriteBy {
+    /// Into their own table.
+    #[default]
+    Table,
+    /// Into a staging table, whose transform map makes incidents of its rows.
+    ImportSet {
+        /// The staging table.
+        staging_table: String,
+    },
 }
 
 /// What counts as the same problem.

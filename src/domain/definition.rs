@@ -8,6 +8,7 @@ mod kinds;
 pub mod problem;
 mod storm;
 pub mod ticket_configuration;
+mod transport;
 mod written;
 
 use std::time::Duration;
@@ -137,6 +138,12 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
         LONGEST_TRANSACTION_SECONDS_DEFAULT,
         "the product's longest REST transaction; the default is ServiceNow's quota rule",
     ));
+    let transport = transport::check(
+        definition.transport,
+        definition.staging_table,
+        partner_type,
+        &mut problems,
+    );
     let actions = actions::check(definition.actions, partner_type, &mut problems);
 
     let (
@@ -172,6 +179,7 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
         username,
         refresh_token_life: Duration::from_secs(refresh_days * 24 * 60 * 60),
         longest_transaction: Duration::from_secs(transaction),
+        transport,
         sync: SyncOptions {
             record_types: definition
                 .sync

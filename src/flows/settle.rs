@@ -13,7 +13,9 @@ use super::create_work_item::marker_of;
 use super::gatekeeper::Gatekeeper;
 use super::{Budget, Core};
 use crate::domain::alert::{Alert, Condition};
-use crate::domain::connection::{Action, AlreadyOver, Connection, Grouping, OnRepeat, OnResolve};
+use crate::domain::connection::{
+    Action, AlreadyOver, Connection, Grouping, OnRepeat, OnResolve, WriteBy,
+};
 use crate::domain::failure::CallFailure;
 use crate::domain::gate::Passage;
 use crate::domain::grouping::{self, Target};
@@ -205,10 +207,12 @@ impl<'a> Run<'a> {
     ) -> Self {
         let name = &case.connection.name;
         let rules = Rules {
-            uniqueness: match case.action.work_item_type.is_told_by_events() {
+            uniqueness: match &case.connection.transport {
                 // One per key, whatever else is known of the product.
-                true => Uniqueness::Enforced,
-                false => core.uniqueness(name).await,
+                _ if case.action.work_item_type.is_told_by_events() => Uniqueness::Enforced,
+                // A staging table's rows have keys of their own, and a map that finds its record overwrites it.
+                WriteBy::ImportSet { .. } => Uniqueness::BestEffort,
+                WriteBy::Table => core.uniqueness(name).await,
             },
             is_named_later: case.action.work_item_type == WorkItemType::Alert,
             longest_transaction: case.connection.longest_transaction,

@@ -226,8 +226,12 @@ async fn write_steps(
         )
         .await;
     core.forget_uniqueness(&connection.name);
+    let is_the_same = again.as_ref().is_ok_and(|again| again.item.id == made.id);
     let seen = match uniqueness {
         Uniqueness::Enforced => "enforced: a second work item with the same key was refused",
+        Uniqueness::BestEffort if is_the_same => {
+            "best effort: the same work item came back, and nothing but the transform map's coalesce field keeps it so"
+        }
         Uniqueness::BestEffort => {
             "best effort: the product made a second work item with the same key; duplicates are found and closed instead"
         }
@@ -259,6 +263,12 @@ async fn write_steps(
             Err(failure) => Err(failure),
         };
         match resolved {
+            Ok(Some(seen)) if !seen.is_ours(&item.correlation) => step(Step {
+                name: "resolve",
+                works: false,
+                seen: format!("{} does not carry our correlation id", left.number),
+                hint: Some("the field `correlation_id` is hidden, or the transform map does not set it: without it the work item is never found again".to_owned()),
+            }),
             Ok(Some(seen)) if seen.standing != Standing::Open => step(Step::works("resolve", format!("resolved {}", left.number))),
             Ok(_) => step(Step {
                 name: "resolve",

@@ -20,6 +20,7 @@ mod fields;
 mod four_processes;
 mod gate_and_pace;
 mod groups;
+mod import_sets;
 mod killed_between_steps;
 mod limit_is_announced;
 mod odd_alerts;

@@ -56,6 +56,8 @@ pub struct Config {
     pub pagination_query_bytes_max: usize,
     /// Larger request bodies are refused with 400 (`glide.rest.max_content_length`).
     pub body_bytes_max: usize,
+    /// Staging tables of import sets, with their transform maps.
+    pub import_sets: Vec<ImportSet>,
     /// Whether Event Management is installed.
     pub event_management: bool,
     /// How long an event waits until it is processed into an alert.
@@ -97,6 +99,7 @@ impl Default for Config {
             url_bytes_max: 16_384,
             pagination_query_bytes_max: 8_192,
             body_bytes_max: 10 * 1024 * 1024,
+            import_sets: Vec::new(),
             event_management: true,
             events_take_ms: 5_000,
             rate_limits: Vec::new(),
@@ -185,6 +188,8 @@ fn demo_users() -> Vec<User> {
                 "itil_admin",
                 "evt_mgmt_integration",
                 "evt_mgmt_operator",
+                "import_set_loader",
+                "import_transformer",
             ],
         ),
         user("admin", "System Administrator", &["admin"]),
@@ -240,6 +245,56 @@ pub struct GenericTable {
     pub columns: Vec<String>,
     /// The prefix of its numbers.
     pub number_prefix: Option<String>,
+}
+
+/// A staging table, and what becomes of its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImportSet {
+    /// Its name.
+    pub staging_table: String,
+    /// Its transform maps, in the order in which they run.
+    pub maps: Vec<TransformMap>,
+    /// Whether the user may read the staging table; else the reply has no body.
+    pub is_readable: bool,
+}
+
+impl Default for ImportSet {
+    fn default() -> Self {
+        Self {
+            staging_table: "u_azure_alert".into(),
+            maps: vec![TransformMap::default()],
+            is_readable: true,
+        }
+    }
+}
+
+/// A transform map.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransformMap {
+    /// Its name.
+    pub name: String,
+    /// The table that its records are in.
+    pub table: String,
+    /// The column by which a record is found to be changed; compared without case. None: every row makes a record.
+    pub coalesce: Option<String>,
+    /// The columns that it takes over, each into the field of the same name; all, if none is named.
+    pub columns: Vec<String>,
+    /// Whether its script ignores every row.
+    pub ignores: bool,
+}
+
+impl Default for TransformMap {
+    fn default() -> Self {
+        Self {
+            name: "Alert to incident".into(),
+            table: "incident".into(),
+            coalesce: Some("correlation_id".into()),
+            columns: Vec::new(),
+            ignores: false,
+        }
+    }
 }
 
 /// What a condition on a field that does not exist does.

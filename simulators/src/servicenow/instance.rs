@@ -126,6 +126,9 @@ impl Instance {
         };
         match (route.api, route.table) {
             ("table", Some(table)) => self.table_api(call, user, route, table, at),
+            ("import", Some(table)) if route.key.is_none() => {
+                self.import(call, user, table, at.now_ms)
+            }
             ("stats", Some(table)) if route.key.is_none() => self.stats_api(call, user, table),
             _ => Outcome::refused(Reply::no_such_resource(&call.path)),
         }

@@ -76,6 +76,18 @@ impl Reply {
         )
     }
 
+    /// What an error says.
+    pub(super) fn told(&self) -> String {
+        match &self.body {
+            Body::Json(body) => {
+                let error = &body["error"];
+                let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+                format!("{} {}", text("message"), text("detail"))
+            }
+            _ => String::new(),
+        }
+    }
+
     pub(super) fn failed(detail: &str) -> Self {
         Self::error(403, "Operation Failed", Some(detail))
     }

@@ -9,6 +9,7 @@ use crate::machine::{Answer, Delivery, Machine};
 
 mod events;
 mod faults;
+mod imports;
 mod late;
 mod lists;
 mod oauth;

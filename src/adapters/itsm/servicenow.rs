@@ -2,6 +2,7 @@
 //! (reference/servicenow-api.md).
 
 mod events;
+mod imports;
 mod meaning;
 mod request;
 mod wire;
@@ -17,7 +18,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use crate::adapters::oauth::TokenEndpoint;
 use crate::adapters::token_source::TokenSource;
 use crate::domain::allowance::Meter;
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, WriteBy};
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::identity::CorrelationId;
 use crate::domain::secret::Secret;
@@ -189,6 +190,9 @@ impl ItsmProduct for ServiceNow {
         if item.work_item_type.is_told_by_events() {
             return self.create_event(item, within).await;
         }
+        if let WriteBy::ImportSet { staging_table } = &self.connection.transport {
+            return self.import_new(staging_table, item, within).await;
+        }
         const OPERATION: &str = "create incident";
         let ends_at = self.clock.monotonic().saturating_add(within);
         match self
@@ -321,6 +325,10 @@ impl ItsmProduct for ServiceNow {
     ) -> Result<(), CallFailure> {
         if item.work_item_type.is_told_by_events() {
             return self.tell(change, within).await;
+        }
+        if let WriteBy::ImportSet { staging_table } = &self.connection.transport {
+            let change = self.import_change(staging_table, item, change, within);
+            return change.await;
         }
         let operation = wire::change_name(change);
         match self

@@ -203,6 +203,22 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
             .replace("\"servicenow\"", "\"cherwell\""),
         ),
         (
+            "staging table",
+            with("staging_table", "u_azure_alert".into()),
+        ),
+        ("import set", with("transport", "import_set".into())),
+        (
+            "import set of no table",
+            with("transport", "import_set".into()).replace(
+                "\"transport\"",
+                "\"staging_table\":\"u_a/../incident\",\"transport\"",
+            ),
+        ),
+        (
+            "import set of another way",
+            with("transport", "soap".into()),
+        ),
+        (
             "no default action",
             with("actions", serde_json::json!({"other": {}})),
         ),

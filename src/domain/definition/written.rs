@@ -48,6 +48,12 @@ pub(super) struct Definition {
     /// Seconds that the product may go on executing a request whose answer nobody waits for (default 60).
     #[serde(default)]
     pub(super) longest_transaction_seconds: Option<i64>,
+    /// How incidents are written (ServiceNow; default: table).
+    #[serde(default)]
+    pub(super) transport: Transport,
+    /// The staging table of `transport` `import_set`, such as `u_azure_alert`.
+    #[serde(default)]
+    pub(super) staging_table: Option<String>,
     /// What is read back into Log Analytics.
     #[serde(default)]
     pub(super) sync: SyncDefinition,
@@ -57,6 +63,18 @@ pub(super) struct Definition {
     /// How alerts become work items, by the action's name; `default` is used when the webhook's address names none.
     #[serde(default)]
     pub(super) actions: BTreeMap<String, ActionDefinition>,
+}
+
+/// How incidents are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Transport {
+    /// Into the table of incidents, by the Table API.
+    #[default]
+    Table,
+    /// Into a staging table, by the Import Set API: its transform map makes incidents of the rows.
+    ImportSet,
 }
 
 /// What is read back into Log Analytics.

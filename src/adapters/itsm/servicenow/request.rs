@@ -22,6 +22,7 @@ pub(super) enum Request<'a> {
     Find(&'a CorrelationId),
     LookUp(&'a str),
     Events(Vec<u8>),
+    Import(&'a str, Vec<u8>),
     FindAlert(&'a str),
     LookUpAlert(&'a str),
     Probe,
@@ -30,7 +31,7 @@ pub(super) enum Request<'a> {
 impl Request<'_> {
     pub(super) fn method(&self) -> Method {
         match self {
-            Self::Insert(_) | Self::Events(_) => Method::POST,
+            Self::Insert(_) | Self::Events(_) | Self::Import(..) => Method::POST,
             Self::Update(..) => Method::PATCH,
             _ => Method::GET,
         }
@@ -43,13 +44,14 @@ impl Request<'_> {
             }
             Self::Get(id) | Self::Update(id, _) => format!("/api/now/table/incident/{id}"),
             Self::Events(_) => "/api/global/em/jsonv2".to_owned(),
+            Self::Import(table, _) => format!("/api/now/import/{table}"),
             Self::FindAlert(_) | Self::LookUpAlert(_) => "/api/now/table/em_alert".to_owned(),
         }
     }
 
     pub(super) fn query(&self) -> Vec<(&'static str, String)> {
         let fields = match self {
-            Self::Events(_) => return Vec::new(),
+            Self::Events(_) | Self::Import(..) => return Vec::new(),
             Self::FindAlert(_) | Self::LookUpAlert(_) => ALERT_FIELDS,
             _ => FIELDS,
         };
@@ -92,14 +94,21 @@ impl Request<'_> {
                 ("sysparm_limit", "1".to_owned()),
                 ("sysparm_no_count", "true".to_owned()),
             ]),
-            Self::Insert(_) | Self::Get(_) | Self::Update(..) | Self::Events(_) => {}
+            Self::Insert(_)
+            | Self::Get(_)
+            | Self::Update(..)
+            | Self::Events(_)
+            | Self::Import(..) => {}
         }
         query
     }
 
     pub(super) fn body(&self) -> Option<Vec<u8>> {
         match self {
-            Self::Insert(body) | Self::Update(_, body) | Self::Events(body) => Some(body.clone()),
+            Self::Insert(body)
+            | Self::Update(_, body)
+            | Self::Events(body)
+            | Self::Import(_, body) => Some(body.clone()),
             _ => None,
         }
     }

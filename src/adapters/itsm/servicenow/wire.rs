@@ -27,8 +27,13 @@ const STATE_RESOLVED: &str = "6";
 const STATE_CLOSED: &str = "7";
 const STATE_CANCELLED: &str = "8";
 
-/// The body of an insert. `priority` is not sent: it is computed from impact and urgency.
+/// The body of an insert.
 pub(super) fn new_incident(item: &NewWorkItem) -> Vec<u8> {
+    serde_json::to_vec(&new_incident_fields(item)).unwrap_or_default()
+}
+
+/// The fields of a new incident. `priority` is not sent: it is computed from impact and urgency.
+pub(super) fn new_incident_fields(item: &NewWorkItem) -> BTreeMap<&str, String> {
     let mut fields: BTreeMap<&str, String> = item
         .fields
         .iter()
@@ -55,7 +60,7 @@ pub(super) fn new_incident(item: &NewWorkItem) -> Vec<u8> {
     if let Some(change) = &item.over {
         fields.extend(changes(change));
     }
-    serde_json::to_vec(&fields).unwrap_or_default()
+    fields
 }
 
 /// The description, cut so that the notes have room under it.
@@ -71,7 +76,8 @@ pub(super) fn changed(change: &Change) -> Vec<u8> {
     serde_json::to_vec(&changes(change)).unwrap_or_default()
 }
 
-fn changes(change: &Change) -> BTreeMap<&'static str, String> {
+/// What a change sets.
+pub(super) fn changes(change: &Change) -> BTreeMap<&'static str, String> {
     let solved = |state: &str, code: Option<&str>, default: &str, note: &str| {
         BTreeMap::from([
             ("state", state.to_owned()),
@@ -253,26 +259,35 @@ pub(super) fn is_number(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
+/// True for what may be a record's `sys_id`.
+pub(super) fn is_key(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// An incident, and where a person opens it.
+pub(super) fn incident(id: String, number: String, connection: &Connection) -> WorkItemRef {
+    let url = connection.server.join("/incident.do");
+    WorkItemRef {
+        work_item_type: WorkItemType::Incident,
+        number,
+        url: format!("{url}?sys_id={id}"),
+        id,
+    }
+}
+
 fn seen(
     record: Record,
     operation: &str,
     connection: &Connection,
 ) -> Result<WorkItemSeen, CallFailure> {
-    let is_key = record.sys_id.len() == 32 && record.sys_id.bytes().all(|b| b.is_ascii_hexdigit());
-    if !is_key || !is_number(&record.number) {
+    if !is_key(&record.sys_id) || !is_number(&record.number) {
         return Err(undecodable(
             operation,
             "the answer's record has no valid `sys_id` or `number`",
         ));
     }
-    let url = connection.server.join("/incident.do");
     Ok(WorkItemSeen {
-        item: WorkItemRef {
-            work_item_type: WorkItemType::Incident,
-            number: record.number,
-            url: format!("{url}?sys_id={}", record.sys_id),
-            id: record.sys_id,
-        },
+        item: incident(record.sys_id, record.number, connection),
         correlation: (!record.correlation_id.is_empty()).then_some(record.correlation_id),
         standing: match record.state.as_str() {
             STATE_RESOLVED => Standing::Resolved,
