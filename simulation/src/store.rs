@@ -273,8 +273,10 @@ impl ObjectStore for FaultyStore {
         let scene = &self.process.scene;
         let act = scene.memory.get_opts(location, options);
         let done = self.call(format!("store get {location}"), || {}, act).await;
-        if matches!(done, Err(object_store::Error::NotFound { .. })) {
+        if done.is_err() {
+            // It may have been its writer's: whoever else reads it is no witness for it.
             self.unconfirmed().remove(location);
+            self.process.watch_not_read_back(location.as_ref());
         }
         if done.is_ok()
             && let Some(instead) = self.watch_get(location)

@@ -103,6 +103,11 @@ impl Process {
         }
     }
 
+    /// A claim could not be read back.
+    pub fn watch_not_read_back(&self, location: &str) {
+        self.notes().own_claims.remove(location);
+    }
+
     /// The store did not take or show a gate: what happens then is not the gate's fault.
     pub fn watch_store_failure(&self, what: &str) {
         if what.contains("gates/") {
