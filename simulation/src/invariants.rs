@@ -47,13 +47,12 @@ const FOLDERS: [&str; 12] = [
 
 /// All snapshots of a slot, the oldest first.
 pub fn snapshots(scene: &Scene, folder: &str) -> Vec<Snapshot> {
-    let names = scene.names(folder);
-    names
+    let contents = scene.contents(folder);
+    contents
         .iter()
         .rev()
-        .filter_map(|name| {
-            let content = scene.peek(name)?;
-            let read = serde_json::from_slice(&content);
+        .filter_map(|(name, content)| {
+            let read = serde_json::from_slice(content);
             if read.is_err() {
                 scene.ledger.accuse("I10", format!("{name} cannot be read"));
             }
@@ -179,10 +178,7 @@ fn check_secrets(scene: &Scene) {
         .map(String::as_str)
         .chain([CLIENT_SECRET, WEBHOOK_KEY])
         .collect();
-    for name in scene.names("") {
-        let Some(content) = scene.peek(&name) else {
-            continue;
-        };
+    for (name, content) in scene.contents("") {
         if secrets
             .iter()
             .any(|secret| holds(&content, secret.as_bytes()))

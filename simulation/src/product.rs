@@ -212,10 +212,10 @@ impl Scene {
             return 0;
         };
         let generation = format!("\"generation\":{generation},");
-        let names = self.names(&folder_of(&slot));
-        let claims = names.iter().filter_map(|name| self.peek(name));
-        claims
-            .filter(|content| {
+        let contents = self.contents(&folder_of(&slot));
+        contents
+            .iter()
+            .filter(|(_, content)| {
                 holds(content, b"\"is\":\"creating\"") && holds(content, generation.as_bytes())
             })
             .count() as u64

@@ -34,6 +34,8 @@ pub struct Scene {
     pub product: Mutex<Product>,
     /// A defence that is taken away, to see that it is missed.
     pub planted: Option<Planted>,
+    /// The connection, as it stands in the vault.
+    pub definition: String,
     started: Instant,
     backlog: Mutex<Backlog>,
     watch: Mutex<Watch>,
@@ -58,6 +60,7 @@ impl Scene {
             expected: Mutex::default(),
             weather: Mutex::new(Dice::new(swarm.seed, "weather")),
             times: Mutex::new(Dice::new(swarm.seed, "times")),
+            definition: swarm.shape.definition(),
             swarm,
             ledger,
             memory: Arc::new(InMemory::new()),
@@ -178,8 +181,12 @@ impl Scene {
 
     /// What is stored under a name, past all faults.
     pub fn peek(&self, path: &str) -> Option<Bytes> {
+        self.read(&Path::from(path))
+    }
+
+    fn read(&self, path: &Path) -> Option<Bytes> {
         let read = async {
-            let found = self.memory.get(&Path::from(path)).await.ok()?;
+            let found = self.memory.get(path).await.ok()?;
             found.bytes().await.ok()
         };
         read.now_or_never().flatten()
@@ -187,16 +194,31 @@ impl Scene {
 
     /// The names below a folder, in order, past all faults.
     pub fn names(&self, folder: &str) -> Vec<String> {
+        self.paths(folder).into_iter().map(String::from).collect()
+    }
+
+    fn paths(&self, folder: &str) -> Vec<Path> {
         let prefix = Path::from(folder);
         let listed = self.memory.list(Some(&prefix)).collect::<Vec<_>>();
-        let mut names: Vec<String> = listed
+        let mut paths: Vec<Path> = listed
             .now_or_never()
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|entry| entry.ok().map(|entry| entry.location.to_string()))
+            .filter_map(|entry| entry.ok().map(|entry| entry.location))
             .collect();
-        names.sort_unstable();
-        names
+        paths.sort_unstable();
+        paths
+    }
+
+    /// What is stored below a folder, in the order of the names, past all faults.
+    pub fn contents(&self, folder: &str) -> Vec<(String, Bytes)> {
+        let paths = self.paths(folder).into_iter();
+        paths
+            .filter_map(|path| {
+                let content = self.read(&path)?;
+                Some((path.into(), content))
+            })
+            .collect()
     }
 
     /// True if nothing waits any more, here or in the product.

@@ -67,7 +67,7 @@ impl Vault for FaultyVault {
         if is_known {
             self.0.watch_vault_read();
         }
-        Ok(is_known.then(|| Secret::new(self.0.scene.swarm.shape.definition())))
+        Ok(is_known.then(|| Secret::new(self.0.scene.definition.clone())))
     }
 
     async fn set(&self, name: &str, _value: &Secret) -> Result<(), CallFailure> {

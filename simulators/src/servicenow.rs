@@ -75,7 +75,7 @@ impl ServiceNow {
     pub fn new(config: Config) -> Self {
         let faults = Faults::new(config.seed);
         let mut instance = Instance {
-            schema: schema::Schema::new(&config),
+            schema: schema::Schema::of(&config),
             config,
             store: store::Store::default(),
             tokens: tokens::Tokens::default(),

@@ -226,8 +226,9 @@ impl Objects {
         max: usize,
     ) -> Result<Vec<String>, StoreFailure> {
         let prefix = Path::from(folder);
-        // Stores may list in any order; the heap's top is what goes when a smaller one comes.
-        let mut first = BinaryHeap::with_capacity(max.saturating_add(1));
+        // Stores may list in any order; the heap's top is what goes when a smaller one comes. It grows as it must: a page
+        // is a few names most of the time, and room for all that it may hold is not free.
+        let mut first = BinaryHeap::new();
         let listing = async {
             let mut entries = match after {
                 Some(after) => {
@@ -304,9 +305,11 @@ impl Objects {
 
 /// A name without that of the folder that it is below.
 fn name_below(folder: &Path, name: &Path) -> Option<String> {
-    let parts: Vec<_> = name.prefix_match(folder)?.collect();
-    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
-    Some(parts.join("/"))
+    let below = name.as_ref().strip_prefix(folder.as_ref())?;
+    if folder.as_ref().is_empty() || below.is_empty() {
+        return Some(below.to_owned());
+    }
+    below.strip_prefix('/').map(str::to_owned)
 }
 
 /// A listing takes many requests, and so ten times as long as one. A folder that is not there is empty.

@@ -1,5 +1,7 @@
 //! An instance without its faults: who may do what, and to whom a call goes.
 
+use std::sync::Arc;
+
 use super::acl::{Operation, has_role};
 use super::call::Call;
 use super::config::{Config, User};
@@ -14,7 +16,7 @@ use super::tokens::Tokens;
 #[derive(Debug)]
 pub(super) struct Instance {
     pub config: Config,
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
     pub store: Store,
     pub tokens: Tokens,
     pub limits: Limits,
