@@ -27,6 +27,22 @@ use itsm_connector::inbound::webhook::Delivery;
 
 const FIRED: &str = include_str!("../tests/fixtures/common_alert_schema/metric_fired.json");
 
+/// What is read beside it, for comparison.
+const FURTHER: [(&str, &str); 3] = [
+    (
+        "… log V1 with rows",
+        include_str!("../tests/fixtures/common_alert_schema/log_v1_fired.json"),
+    ),
+    (
+        "… service health",
+        include_str!("../tests/fixtures/common_alert_schema/service_health_fired.json"),
+    ),
+    (
+        "… metric, older schema",
+        include_str!("../tests/fixtures/older_schemas/metric_near_real_time_fired.json"),
+    ),
+];
+
 const DEFINITION: &str = r#"{"name":"contoso","partner_type":"servicenow","server_url":"https://contoso.service-now.com","client_id":"id","client_secret":"secret"}"#;
 
 /// How long each is repeated.
@@ -45,6 +61,11 @@ fn main() {
         .map_err(|problems| problems.to_string())
         .expect("a good definition");
     per_second("alerts read", || common_alert_schema::parse(&delivery));
+    for (what, body) in FURTHER {
+        let delivery =
+            Delivery::from_journal(connection.clone(), ActionName::default(), Bytes::from(body));
+        per_second(what, || common_alert_schema::parse(&delivery));
+    }
     per_second("alerts read and decided", || {
         decided(&delivery, &definition)
     });

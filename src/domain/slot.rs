@@ -377,6 +377,8 @@ mod group_fault_tests;
 #[cfg(test)]
 mod group_tests;
 #[cfg(test)]
+mod series_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod together_tests;

@@ -12,6 +12,9 @@ const TIMES: usize = 4;
 /// What the limits of lists and rows may take beside that, for a body that is nothing but short items.
 const BESIDE: usize = 512 * 1024;
 
+/// Allocations of a metric alert: about one for each text that is kept, and the lists.
+const ALLOCATIONS_MAX: u64 = 60;
+
 /// The largest body that is taken in.
 const BODY_MAX: usize = 1024 * 1024;
 
@@ -36,6 +39,23 @@ fn every_fixture_takes_less_than_four_times_its_size() {
         assert!(is_alert, "{name}");
         assert!(peak < TIMES * len, "{name}: {peak} of {len} bytes");
     }
+}
+
+/// Each costs time; the figure is in docs/performance.md.
+#[test]
+fn a_metric_alert_takes_few_allocations() {
+    let delivery = fixtures::delivery(metric().to_string());
+    let seen = allocation_counter::measure(|| {
+        let alert = itsm_connector::inbound::common_alert_schema::parse(&delivery);
+        assert!(alert.is_ok());
+    });
+    println!(
+        "{} allocations, {} bytes at once, of a body of {}",
+        seen.count_total,
+        seen.bytes_max,
+        delivery.body().len()
+    );
+    assert!(seen.count_total <= ALLOCATIONS_MAX, "{seen:?}");
 }
 
 fn metric() -> Value {
