@@ -60,7 +60,8 @@ const CONTOSO: &str = r#"{
         "default": { "work_item_type": "incident", "assignment_group": "Platform" },
         "shared": { "work_item_type": "incident", "grouping": "rule" },
         "watched": { "work_item_type": "incident", "mode": "shadow", "on_resolve": "ignore" },
-        "rows": { "work_item_type": "incident", "grouping": "row" }
+        "rows": { "work_item_type": "incident", "grouping": "row" },
+        "events": { "work_item_type": "event", "fields": { "u_team": "{{ alert.custom_properties.team }}" } }
     }
 }"#;
 
@@ -99,6 +100,11 @@ fn a_preview_shows_what_would_be_sent() {
         preview(&bed, "metric_resolved", "default")
     );
     insta::assert_snapshot!("preview_shared", preview(&bed, "metric_fired", "shared"));
+    insta::assert_snapshot!("preview_event", preview(&bed, "metric_fired", "events"));
+    insta::assert_snapshot!(
+        "preview_event_over",
+        preview(&bed, "metric_resolved", "events")
+    );
     insta::assert_snapshot!("preview_rows", preview(&bed, "simple_log_fired", "rows"));
     insta::assert_snapshot!(
         "preview_watched",
@@ -134,7 +140,7 @@ fn a_preview_says_why_there_is_none() {
         2,
         &[
             "the connection has no action `other`",
-            "it has `default`, `rows`",
+            "it has `default`, `events`, `rows`",
         ],
     );
     let odd = bed.write("odd.json", "{\"x\":1}");

@@ -15,7 +15,7 @@ from simulator import ADMIN, CLIENT_ID, CLIENT_SECRET, PASSWORD, USER, Simulator
 
 RECORDS = 250
 KEY = "00000000000000000000000000000a11"
-simulator = Simulator(records=RECORDS)
+simulator = Simulator(records=RECORDS, import_sets=[{}], events_take_ms=0)
 
 
 def oauth(**more):
@@ -250,6 +250,37 @@ def _():
 def _():
     error = raises(requests.HTTPError, logged_in().resource(api_path="/table/incidentx").get().one)
     equal((error.response.status_code, error.response.json()["error"]["message"]), (400, "Invalid table incidentx"))
+
+
+@check("an event is taken, becomes an alert under its key, and its end closes the alert")
+def _():
+    events = logged_in().resource(base_path="/api/global", api_path="/em/jsonv2")
+    event = {"source": "witness", "message_key": "witness-1", "node": "web01", "severity": "2", "additional_info": "{}"}
+    equal(events.create({"records": [event]}).one(), {"Default Bulk Endpoint": "1 events were inserted"})
+    alerts = logged_in().resource(api_path="/table/em_alert")
+    found = alerts.get(query={"message_key": "witness-1"}).one()
+    equal((found["state"], found["severity"], found["number"][:5]), ("Open", "2", "Alert"))
+    events.create({"records": [{**event, "severity": "0"}]})
+    equal(alerts.get(query={"message_key": "witness-1"}).one()["state"], "Closed")
+
+
+@check("an event with a column that events do not have is refused")
+def _():
+    events = logged_in().resource(base_path="/api/global", api_path="/em/jsonv2")
+    refused = events.create({"records": [{"severity": "1", "u_team": "x"}]})
+    equal(raises(requests.HTTPError, refused.one).response.status_code, 400)
+
+
+@check("a row of a staging table is an incident, and a second one with the same key changes it")
+def _():
+    rows = logged_in().resource(api_path="/import/u_azure_alert")
+    made, again = (
+        rows.create({"correlation_id": "witness-2", "short_description": text}).all()[0] for text in ("a", "b")
+    )
+    equal((made["status"], made["table"], made["display_name"]), ("inserted", "incident", "number"))
+    equal((again["status"], again["sys_id"]), ("updated", made["sys_id"]))
+    found = incidents().get(query={"correlation_id": "witness-2"}).one()
+    equal((found["number"], found["short_description"]), (made["display_value"], "b"))
 
 
 run("pysnow")

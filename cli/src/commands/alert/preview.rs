@@ -293,7 +293,9 @@ fn show(previewed: &Previewed, action: &Action, request: Option<Sent>) -> Shown 
 
 /// Fields and values of a request, in their order, the long ones last.
 fn body(request: &Sent) -> Vec<(String, String)> {
-    let mut fields: Vec<(String, String)> = match &request.body {
+    // An event is sent as a list of one; of one that is over already, its end comes second.
+    let first = request.body.pointer("/records/0");
+    let mut fields: Vec<(String, String)> = match first.unwrap_or(&request.body) {
         Value::Object(fields) => fields
             .iter()
             .map(|(name, value)| (name.clone(), as_text(value)))
