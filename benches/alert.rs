@@ -101,6 +101,7 @@ fn decided(delivery: &Delivery, connection: &Connection) -> (Slot, slot::Effect,
         is_of_one_series: false,
         reopen_within: None,
         dice: 7,
+        lists_all: false,
         leaves_out_what_is_over: false,
     };
     let now = Timestamp::from_millis(fired_at.as_millis() + 1_000);

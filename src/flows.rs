@@ -20,7 +20,7 @@ use object_store::ObjectStore;
 
 use crate::domain::name::ConnectionName;
 use crate::domain::network::AllowedHosts;
-use crate::domain::retention::SWEEP_EVERY;
+use crate::domain::retention::Ages;
 use crate::domain::work_item::Uniqueness;
 use crate::ports::{Clock, Entropy, Products, Vault};
 use crate::stores::allowances::Allowances;
@@ -79,6 +79,8 @@ pub struct Core {
     pub paces: Paces,
     /// How far the removal of what is old has come.
     pub sweeps: Sweeps,
+    /// After how long what is old is removed.
+    pub ages: Ages,
     /// What was found out about the products.
     pub facts: Facts,
     /// How the dependencies were when they were last used.
@@ -121,6 +123,7 @@ impl Core {
             paces: Paces::new(Arc::clone(&outside.clock)),
             facts: Facts::new(objects.clone()),
             sweeps: Sweeps::new(objects.clone()),
+            ages: Ages::default(),
             connections: Connections::new(
                 outside.vault,
                 Arc::clone(&outside.clock),
@@ -135,6 +138,13 @@ impl Core {
             swept_at: Mutex::default(),
             objects,
         }
+    }
+
+    /// The same, with other ages after which what is old is removed.
+    #[must_use]
+    pub fn with_ages(mut self, ages: Ages) -> Self {
+        self.ages = ages;
+        self
     }
 
     /// A new id for a writer: 128 random bits.
@@ -168,11 +178,11 @@ impl Core {
         uniqueness
     }
 
-    /// True if this process has not looked for an hour whether anything may be removed: so long it asks the store nothing.
+    /// True if this process has not looked for so long (an hour) whether anything may be removed: so long it asks the store nothing.
     fn sweep_is_due(&self) -> bool {
         let swept_at = *self.swept_at.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.monotonic();
-        swept_at.is_none_or(|at| now.saturating_sub(at) >= SWEEP_EVERY)
+        swept_at.is_none_or(|at| now.saturating_sub(at) >= self.ages.sweep_every)
     }
 
     fn swept(&self) {

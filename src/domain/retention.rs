@@ -25,24 +25,59 @@ pub const SWEEP_EVERY: Duration = SMALL_LOGS_FOR;
 /// See [`SWEEP_EVERY`].
 pub const ROTATION_EVERY: Duration = DAY;
 
-/// True if nothing of a slot is needed any more. `at` is when its newest snapshot was written.
-///
-/// Only the slot of one firing ever goes. That of a group counts its work items: if it began anew, the key of a work item
-/// would be used again. And it must have ended: of an open item the Resolved may still come.
-pub fn slot_may_go(slot: &Slot, at: Timestamp, now: Timestamp) -> bool {
-    if !slot.is_of_one_firing || !slot.firing.is_empty() || slot.owes_anything() {
-        return false;
-    }
-    match &slot.phase {
-        Phase::Done { at: done_at, .. } => is_older(at.max(*done_at), DONE_FOR, now),
-        // A Resolved whose Fired never came.
-        Phase::Vacant if slot.applied.is_empty() && !slot.early.is_empty() => {
-            is_older(at, DONE_FOR, now)
+/// The ages by which a process removes what is old. Every one of ours has those of [`Ages::default`]; the simulation,
+/// which has no month, makes them short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ages {
+    /// See [`HISTORY_FOR`].
+    pub history_for: Duration,
+    /// See [`DONE_FOR`].
+    pub done_for: Duration,
+    /// See [`FOR_PEOPLE`].
+    pub for_people: Duration,
+    /// See [`SMALL_LOGS_FOR`].
+    pub small_logs_for: Duration,
+    /// See [`SWEEP_EVERY`].
+    pub sweep_every: Duration,
+    /// See [`ROTATION_EVERY`].
+    pub rotation_every: Duration,
+}
+
+impl Default for Ages {
+    fn default() -> Self {
+        Self {
+            history_for: HISTORY_FOR,
+            done_for: DONE_FOR,
+            for_people: FOR_PEOPLE,
+            small_logs_for: SMALL_LOGS_FOR,
+            sweep_every: SWEEP_EVERY,
+            rotation_every: ROTATION_EVERY,
         }
-        // One of a storm, of which both messages have come: there are no more than two of a firing.
-        Phase::Joined { .. } if slot.applied.len() >= 2 => is_older(at, DONE_FOR, now),
-        Phase::Dead { .. } => is_older(at, FOR_PEOPLE, now),
-        _ => false,
+    }
+}
+
+impl Ages {
+    /// True if nothing of a slot is needed any more. `at` is when its newest snapshot was written.
+    ///
+    /// Only the slot of one firing ever goes. That of a group counts its work items: if it began anew, the key of a work
+    /// item would be used again. And it must have ended: of an open item the Resolved may still come.
+    pub fn slot_may_go(&self, slot: &Slot, at: Timestamp, now: Timestamp) -> bool {
+        if !slot.is_of_one_firing || !slot.firing.is_empty() || slot.owes_anything() {
+            return false;
+        }
+        match &slot.phase {
+            Phase::Done { at: done_at, .. } => is_older(at.max(*done_at), self.done_for, now),
+            // A Resolved whose Fired never came.
+            Phase::Vacant if slot.applied.is_empty() && !slot.early.is_empty() => {
+                is_older(at, self.done_for, now)
+            }
+            // An alert that came and went before anything was made for it.
+            Phase::Vacant if slot.applied.len() >= 2 => is_older(at, self.done_for, now),
+            // One of a storm, of which both messages have come: there are no more than two of a firing.
+            Phase::Joined { .. } if slot.applied.len() >= 2 => is_older(at, self.done_for, now),
+            Phase::Dead { .. } => is_older(at, self.for_people, now),
+            _ => false,
+        }
     }
 }
 
@@ -87,7 +122,7 @@ mod tests {
 
     /// The first day on which it may go; written on day 0.
     fn goes_on_day(slot: &Slot) -> Option<u32> {
-        (0..400).find(|day| slot_may_go(slot, days(0), days(*day)))
+        (0..400).find(|day| Ages::default().slot_may_go(slot, days(0), days(*day)))
     }
 
     #[test]
@@ -125,9 +160,12 @@ mod tests {
         joined_and_over.applied = ["fired", "resolved"]
             .map(|condition| EventId::new(&episode(), condition))
             .into();
+        let mut came_and_went = slot(Phase::Vacant);
+        came_and_went.applied = joined_and_over.applied.clone();
         let rows = [
             (done, Some(31)),
             (lonely, Some(31)),
+            (came_and_went, Some(31)),
             (slot(Phase::Dead { item: None }), Some(91)),
             (joined_and_over, Some(31)),
             (joined, None),
@@ -156,7 +194,8 @@ mod tests {
             item: item(),
             at: days(0),
         });
-        assert!(!slot_may_go(&done, days(20), days(40)));
-        assert!(slot_may_go(&done, days(20), days(51)));
+        let ages = Ages::default();
+        assert!(!ages.slot_may_go(&done, days(20), days(40)));
+        assert!(ages.slot_may_go(&done, days(20), days(51)));
     }
 }

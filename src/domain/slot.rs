@@ -99,6 +99,10 @@ pub struct Slot {
     /// Until then whoever lost the item's claim may still send what it was about to write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsure_until: Option<Timestamp>,
+    /// True once a create of the current item has an outcome that nobody knows: there may be one, and be it that a later try
+    /// was not sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_exist: bool,
     /// Items of this slot beside the one that counts, to be closed as duplicates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<WorkItemRef>,
@@ -204,6 +208,7 @@ impl Default for Slot {
             begins_open: false,
             may_begin_resolved: false,
             unsure_until: None,
+            may_exist: false,
             extras: Vec::new(),
         }
     }

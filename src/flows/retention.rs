@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::{Budget, Core};
 use crate::domain::name::ConnectionName;
-use crate::domain::retention::{ROTATION_EVERY, SMALL_LOGS_FOR, SWEEP_EVERY};
 use crate::stores::numbered_log::NumberedLog;
 use crate::stores::objects::StoreFailure;
 use crate::stores::sweeps::{Stage, Sweep};
@@ -77,7 +76,7 @@ async fn sweep(
         Some(head) => head.state.clone(),
         None => Sweep::default(),
     };
-    if sweep.stage == Stage::Finished && now.since(sweep.rotation_at) >= ROTATION_EVERY {
+    if sweep.stage == Stage::Finished && now.since(sweep.rotation_at) >= core.ages.rotation_every {
         sweep = Sweep {
             doomed: sweep.doomed,
             ..Sweep::default()
@@ -86,7 +85,7 @@ async fn sweep(
     if sweep.rotation_at == Sweep::default().rotation_at {
         sweep.rotation_at = now;
     }
-    sweep.next_at = now.plus(SWEEP_EVERY);
+    sweep.next_at = now.plus(core.ages.sweep_every);
     // Written down before it begins: of several processes one does it, and if it dies the next one does in an hour.
     let claimed = core
         .sweeps
@@ -124,7 +123,7 @@ async fn small_logs(core: &Core, name: &ConnectionName) -> Result<usize, StoreFa
         format!("facts/{name}"),
         format!("sweeps/{name}"),
     ];
-    let cutoff = core.clock.now().minus(SMALL_LOGS_FOR);
+    let cutoff = core.clock.now().minus(core.ages.small_logs_for);
     let mut removed = 0;
     for folder in folders {
         let log = NumberedLog::new(core.objects.clone(), folder);

@@ -225,6 +225,7 @@ impl<'a> Run<'a> {
                 ),
             is_of_one_series: case.is_of_one_series(target),
             notes_repeats: case.action.on_repeat == OnRepeat::Update,
+            lists_all: false,
             leaves_out_what_is_over: case.action.already_over == AlreadyOver::Nothing,
             reopen_within: case.action.reopen_within,
             dice: core.entropy.dice(),

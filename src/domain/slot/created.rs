@@ -17,7 +17,7 @@ pub(super) fn on_created(
 ) -> (Slot, Effect) {
     match (result, &slot.phase) {
         (Ok(item), Phase::Vacant | Phase::Creating { .. }) => adopt(slot, now, rules, event, item),
-        (Ok(item), _) => count_extra(slot, event, item),
+        (Ok(item), _) => count_extra(slot, now, rules, event, item),
         // Somebody else has the slot by now: what came of our try is theirs to find out.
         (Err(_), phase) if !matches!(phase, Phase::Creating { .. }) => {
             (slot.clone(), Effect::Rest(Rest::Later(now)))
@@ -44,6 +44,7 @@ pub(super) fn on_created_over(
             let mut next = slot.clone();
             next.succeed();
             next.may_begin_resolved = false;
+            next.may_exist = false;
             next.phase = Phase::Done { item, at: now };
             return on_event(&next, now, rules, event);
         }
@@ -52,6 +53,7 @@ pub(super) fn on_created_over(
     let mut next = slot.clone();
     next.succeed();
     next.may_begin_resolved = false;
+    next.may_exist = false;
     next.apply(&event.id);
     next.apply(&early.event);
     next.take_in(&event.also);
@@ -95,6 +97,12 @@ fn adopt(
     let mut next = slot.clone();
     next.succeed();
     next.may_begin_resolved = false;
+    next.may_exist = false;
+    if rules.lists_all && slot.may_exist {
+        // It may be the item of an earlier try, which tells of those that there were then (seed 523 of the simulation).
+        next.phase = Phase::Open { item };
+        return on_event(&next, now, rules, event);
+    }
     next.apply(&event.id);
     next.fire(&event.episode);
     next.take_in(&event.also);
@@ -129,7 +137,13 @@ fn adopt(
 }
 
 /// Ours came too late: the slot has another item, and this one is a duplicate of it.
-fn count_extra(slot: &Slot, event: &Event, item: WorkItemRef) -> (Slot, Effect) {
+fn count_extra(
+    slot: &Slot,
+    now: Timestamp,
+    rules: &Rules,
+    event: &Event,
+    item: WorkItemRef,
+) -> (Slot, Effect) {
     let mut next = slot.clone();
     let is_the_same = slot.item().is_some_and(|kept| kept.id == item.id);
     if let Phase::Dead { item: kept @ None } = &mut next.phase {
@@ -137,6 +151,10 @@ fn count_extra(slot: &Slot, event: &Event, item: WorkItemRef) -> (Slot, Effect) 
         *kept = Some(item);
     } else if !is_the_same && !next.extras.iter().any(|extra| extra.id == item.id) {
         next.extras.push(item);
+    }
+    if rules.lists_all && !matches!(next.phase, Phase::Dead { .. }) {
+        // The one that counts does not tell of it yet.
+        return (next, Effect::Rest(Rest::Later(now)));
     }
     next.apply(&event.id);
     if let Phase::Open { .. } = &next.phase {
@@ -177,6 +195,7 @@ fn on_failure(
         }
         failure::Effect::Unknown => {
             let mut next = slot.clone();
+            next.may_exist = true;
             let claimed_until = *until;
             let first = next.tries == 0;
             let again = next.wait_after(&failure, now, rules.dice);

@@ -67,6 +67,8 @@ pub struct Rules {
     pub is_shared: bool,
     /// True if all events of the slot are messages about one thing: what is told of late is no new one.
     pub is_of_one_series: bool,
+    /// True if the item tells of each of its alerts, as that of a storm does.
+    pub lists_all: bool,
     /// True if an alert that is over before its item was made gets none.
     pub leaves_out_what_is_over: bool,
     /// True if the product gives the item its number later.

@@ -52,13 +52,24 @@ pub(super) fn on_event(
 fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot, Effect) {
     match &slot.phase {
         Phase::Vacant
-            if rules.leaves_out_what_is_over && slot.ended_early(&event.episode).is_some() =>
+            if rules.leaves_out_what_is_over
+                && !slot.may_have_an_item()
+                && slot.ended_early(&event.episode).is_some() =>
         {
             came_and_went(slot, event)
         }
         Phase::Vacant => wait_or(slot, now, |slot| claim(slot, now, rules)),
         Phase::Creating { until, .. } if now < *until => rest(slot, Rest::Later(*until)),
         Phase::Creating { attempt, .. } => take_over(slot, *attempt, now, rules, event),
+        // Adopted, and nobody's yet: nobody else sees to the audit (seed 2564 of the simulation).
+        Phase::Open { .. }
+            if rules.lists_all && slot.firing.is_empty() && slot.has_a_due_audit(now) =>
+        {
+            match owed(slot, now, rules) {
+                (next, Effect::Rest(Rest::Known)) => (next, Effect::Rest(Rest::Later(now))),
+                other => other,
+            }
+        }
         // The next message about what the item is about already.
         Phase::Open { .. }
             if slot.firing.contains(&event.episode)
@@ -210,6 +221,7 @@ pub(super) fn next_generation(slot: &Slot) -> Slot {
     next.firing.clear();
     next.may_begin_resolved = false;
     next.unsure_until = None;
+    next.may_exist = false;
     next.succeed();
     next
 }
@@ -235,6 +247,7 @@ fn take_over(
         return bury(slot.clone(), event, failure);
     }
     let mut next = slot.clone();
+    next.may_exist = true;
     next.phase = Phase::Creating {
         attempt: attempt.saturating_add(1),
         since: now,

@@ -36,6 +36,7 @@ pub(super) fn rules(reopen: bool) -> Rules {
         is_named_later: false,
         is_shared: true,
         is_of_one_series: false,
+        lists_all: false,
         leaves_out_what_is_over: false,
         reopen_within: reopen.then(|| Duration::from_secs(3600)),
         dice: 0,

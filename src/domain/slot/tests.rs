@@ -37,6 +37,7 @@ fn rules(uniqueness: Uniqueness) -> Rules {
         is_named_later: false,
         is_shared: false,
         is_of_one_series: false,
+        lists_all: false,
         leaves_out_what_is_over: false,
         reopen_within: None,
         dice: 500,

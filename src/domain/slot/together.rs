@@ -7,8 +7,10 @@ impl Slot {
     /// The state once its alert is one of a storm; `None` if something was done for it already, so that it goes its own
     /// way to the end.
     pub fn joined(&self, storm: &SlotId) -> Option<Self> {
-        let is_untouched =
-            self.phase == Phase::Vacant && self.applied.is_empty() && self.early.is_empty();
+        let is_untouched = self.phase == Phase::Vacant
+            && !self.may_have_an_item()
+            && self.applied.is_empty()
+            && self.early.is_empty();
         is_untouched.then(|| Self {
             phase: Phase::Joined {
                 storm: storm.clone(),

@@ -45,6 +45,7 @@ fn rules() -> Rules {
         is_named_later: false,
         is_shared: true,
         is_of_one_series: false,
+        lists_all: false,
         leaves_out_what_is_over: false,
         reopen_within: None,
         dice: 0,
@@ -68,6 +69,23 @@ fn refused() -> CallFailure {
         super::super::failure::Kind::Invalid,
         "made up",
     )
+}
+
+fn failed(effect: super::super::failure::Effect) -> CallFailure {
+    let kind = super::super::failure::Kind::Unavailable;
+    CallFailure::new("ServiceNow", "create incident", effect, kind, "made up")
+}
+
+/// Somebody tried and was not told what came of it; the next try did not leave the house.
+fn vacant_with_an_unknown_outcome() -> Slot {
+    use super::super::failure::Effect::{NotSent, Unknown};
+    let fired = event(1, Condition::Fired);
+    let (claimed, _) = step(&Slot::default(), Input::Event(&fired));
+    let (again, effect) = step(&claimed, Input::Created(&fired, Err(failed(Unknown))));
+    assert_eq!(effect, Effect::Create);
+    let (vacant, _) = step(&again, Input::Created(&fired, Err(failed(NotSent))));
+    assert_eq!(vacant.phase, Phase::Vacant);
+    vacant
 }
 
 fn step(slot: &Slot, input: Input<'_>) -> (Slot, Effect) {
@@ -213,6 +231,78 @@ fn an_alert_that_is_over_gets_nothing_where_the_action_wants_it_so() {
     assert_eq!(effect, Effect::Rest(Rest::Ignored));
     assert!(settled(&slot, &[1], Condition::Fired) && settled(&slot, &[1], Condition::Resolved));
     assert_eq!(slot.phase, Phase::Vacant);
+}
+
+#[test]
+fn what_may_have_an_item_is_neither_left_out_nor_joins_a_storm() {
+    let storm = SlotId::parse("4abziosmqofnnn6k62sb3m").unwrap();
+    let vacant = vacant_with_an_unknown_outcome();
+    assert_eq!(vacant.joined(&storm), None);
+    let rules = Rules {
+        leaves_out_what_is_over: true,
+        ..rules()
+    };
+    let resolved = event(1, Condition::Resolved);
+    let (slot, _) = next(&vacant, at(90), &rules, Input::Event(&resolved));
+    let fired = event(1, Condition::Fired);
+    let (claimed, effect) = next(&slot, at(900), &rules, Input::Event(&fired));
+    assert_eq!(effect, Effect::Create);
+    let (found, _) = next(
+        &claimed,
+        at(900),
+        &rules,
+        Input::Created(&fired, Ok(item())),
+    );
+    assert!(matches!(
+        found.phase,
+        Phase::Writing {
+            write: Write::Resolve,
+            ..
+        }
+    ));
+    assert!(!found.may_exist);
+}
+
+#[test]
+fn a_storm_that_adopts_an_earlier_tries_item_tells_it_of_all_its_alerts() {
+    use super::super::failure::Effect::Unknown;
+    let rules = Rules {
+        lists_all: true,
+        ..rules()
+    };
+    let first = batch(&[1], Condition::Fired);
+    let (claimed, _) = next(&Slot::default(), at(0), &rules, Input::Event(&first));
+    let lost = Input::Created(&first, Err(failed(Unknown)));
+    let (waiting, _) = next(&claimed, at(1), &rules, lost);
+    // The next turn has one more alert; the product says that the item is there.
+    let both = batch(&[1, 2], Condition::Fired);
+    let (again, effect) = next(&waiting, at(900), &rules, Input::Event(&both));
+    assert_eq!(effect, Effect::Create);
+    let (slot, effect) = next(&again, at(900), &rules, Input::Created(&both, Ok(item())));
+    assert_eq!(effect, Effect::Read);
+    assert!(!settled(&slot, &[1], Condition::Fired) && !settled(&slot, &[2], Condition::Fired));
+    let (slot, _) = read_and_write(&slot, &both);
+    assert!(settled(&slot, &[1, 2], Condition::Fired));
+    assert_eq!(slot.firing.len(), 2);
+}
+
+#[test]
+fn an_adopted_item_that_is_nobodys_yet_is_audited_before_its_storm_goes_on() {
+    let rules = Rules {
+        uniqueness: Uniqueness::BestEffort,
+        lists_all: true,
+        ..rules()
+    };
+    let slot = Slot {
+        phase: Phase::Open { item: item() },
+        audit_at: Some(at(900)),
+        ..Slot::default()
+    };
+    let fired = event(1, Condition::Fired);
+    let (_, effect) = next(&slot, at(899), &rules, Input::Event(&fired));
+    assert_eq!(effect, Effect::Read);
+    let (_, effect) = next(&slot, at(900), &rules, Input::Event(&fired));
+    assert_eq!(effect, Effect::Audit);
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
+use crate::domain::alert::Condition;
 use crate::domain::identity::{BodyId, EventId, SlotId};
 use crate::domain::name::{ActionName, ConnectionName};
-use crate::domain::retention::{DONE_FOR, FOR_PEOPLE, HISTORY_FOR, is_older, slot_may_go};
+use crate::domain::retention::is_older;
 use crate::flows::{Budget, Core};
 use crate::inbound::common_alert_schema;
 use crate::inbound::webhook::Delivery;
@@ -220,14 +221,23 @@ impl<'a> Rotation<'a> {
         };
         let early = head.state.early.iter().map(|early| &early.event);
         let events: Vec<EventId> = head.state.applied.iter().chain(early).cloned().collect();
-        let is_waited_for = events.iter().any(|event| self.spared.contains(event));
-        if !is_waited_for && slot_may_go(&head.state, head.at, now) {
+        // Of a Resolved that came early it is the Fired that may wait.
+        let fired = head.state.early.iter().map(|early| {
+            let fired = Condition::Fired.as_str();
+            EventId::new(&early.episode, fired)
+        });
+        let is_waited_for = events
+            .iter()
+            .cloned()
+            .chain(fired)
+            .any(|event| self.spared.contains(&event));
+        if !is_waited_for && self.core.ages.slot_may_go(&head.state, head.at, now) {
             return Ok(Looked {
                 removed: log.remove(&numbers).await?,
                 doomed: events,
             });
         }
-        let cutoff = now.minus(HISTORY_FOR);
+        let cutoff = now.minus(self.core.ages.history_for);
         Ok(Looked {
             removed: log.prune_of(&numbers, cutoff, NAMES_MAX).await?,
             doomed: Vec::new(),
@@ -248,7 +258,8 @@ impl<'a> Rotation<'a> {
             .ok()
             .and_then(|alert| alert.resolved_at.or(alert.fired_at));
         // One without a time goes with its slot.
-        let is_old = at.is_some_and(|at| is_older(at, DONE_FOR, self.core.clock.now()));
+        let is_old =
+            at.is_some_and(|at| is_older(at, self.core.ages.done_for, self.core.clock.now()));
         Ok(Looked {
             removed: 0,
             doomed: is_old.then_some(event).into_iter().collect(),
@@ -259,7 +270,7 @@ impl<'a> Rotation<'a> {
         let mut looked = Looked::default();
         if let Some(id) = BodyId::parse(text)
             && let Some(kept) = self.core.quarantine.read(self.name, &id).await?
-            && is_older(kept.at, FOR_PEOPLE, self.core.clock.now())
+            && is_older(kept.at, self.core.ages.for_people, self.core.clock.now())
         {
             self.core.quarantine.remove(self.name, &id).await?;
             looked.removed = 1;
@@ -271,7 +282,7 @@ impl<'a> Rotation<'a> {
         let mut looked = Looked::default();
         if let Some(event) = EventId::parse(text)
             && let Some(letter) = self.core.dead.read(self.name, &event).await?
-            && is_older(letter.at, FOR_PEOPLE, self.core.clock.now())
+            && is_older(letter.at, self.core.ages.for_people, self.core.clock.now())
         {
             self.core.dead.remove(self.name, &event).await?;
             looked.removed = 1;

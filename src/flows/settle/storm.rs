@@ -32,6 +32,7 @@ pub(crate) async fn settle(
     let mut run = Run::new(core, case, &target, budget, call_max).await;
     run.is_storm = true;
     run.rules.is_shared = true;
+    run.rules.lists_all = true;
     run.gatekeeper = gatekeeper;
     run.to_the_end(SeenHead::NotRead).await
 }
