@@ -12,11 +12,22 @@ use itsm_connector::domain::timestamp::Timestamp;
 use crate::clock::BEGINNING_MS;
 use crate::dice::Dice;
 use crate::product::CONNECTION;
+use crate::rarer;
 use crate::shape::Shape;
 use crate::swarm::Swarm;
 
+pub mod rows;
+
+use rows::Rows;
+
 /// Alerts fire within this span, so that all of a run's faults can still hit them.
 const FIRING_SECONDS: u64 = 30 * 60;
+
+/// How late a message comes at most.
+const LATE: Duration = Duration::from_secs(300);
+
+/// How long after that it comes once more at most.
+const AGAIN_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// One message of an alert.
 #[derive(Debug, Clone)]
@@ -40,6 +51,10 @@ pub struct Episode {
     pub id: EpisodeId,
     /// The slots that it belongs to.
     pub slots: Vec<SlotId>,
+    /// How a storm's work item tells of it.
+    pub told_as: String,
+    /// True if more rows came with it than get work items.
+    pub has_too_many_rows: bool,
 }
 
 /// What an alert is about: what tells its group.
@@ -51,6 +66,8 @@ pub struct Subject {
     pub rule: usize,
     /// On which configuration items.
     pub configuration_items: Vec<usize>,
+    /// What its query has found, if it is a log alert that tells.
+    pub rows: Option<Rows>,
 }
 
 /// One delivery of a message.
@@ -132,6 +149,10 @@ impl Episode {
                 };
                 subject.configuration_items.iter().map(slot_of).collect()
             }
+            Grouping::Row => subject
+                .rows
+                .as_ref()
+                .map_or_else(Vec::new, |rows| rows.slots(&connection, &action, &id)),
             _ => Vec::new(),
         };
         let alone = || vec![SlotId::of_episode(&connection, &action, &id)];
@@ -145,6 +166,8 @@ impl Episode {
             resolved: resolved_after
                 .map(|after| message(Condition::Resolved, Some(at(fired_after + after)))),
             slots: if slots.is_empty() { alone() } else { slots },
+            told_as: format!("{fired_at} {:08} [", subject.alert),
+            has_too_many_rows: subject.rows.as_ref().is_some_and(Rows::are_too_many),
             id,
         }
     }
@@ -202,15 +225,24 @@ fn body(
     if let Some(resolved_at) = resolved_at {
         essentials["resolvedDateTime"] = resolved_at.to_string().into();
     }
+    let mut context = serde_json::json!({});
+    if let Some(rows) = &subject.rows {
+        essentials["signalType"] = "Log".into();
+        essentials["monitoringService"] = rows.service().into();
+        context = rows.context(condition == Condition::Resolved);
+    }
     let alert = serde_json::json!({
         "schemaId": "azureMonitorCommonAlertSchema",
-        "data": { "essentials": essentials, "alertContext": {} }
+        "data": { "essentials": essentials, "alertContext": context }
     });
     Bytes::from(alert.to_string())
 }
 
 /// Draws the alerts of a run and their deliveries.
 pub fn draw(swarm: &Swarm) -> (Vec<Episode>, Vec<Planned>) {
+    if let Some(rarer) = swarm.rarer {
+        return rarer::alerts(swarm, rarer);
+    }
     let mut dice = Dice::new(swarm.seed, "alerts");
     let mut episodes = Vec::new();
     let mut planned = Vec::new();
@@ -227,12 +259,13 @@ pub fn draw(swarm: &Swarm) -> (Vec<Episode>, Vec<Planned>) {
             })
         });
         // Azure is late sometimes, and then the end may come before the beginning.
-        let fired_lag = lag(&mut dice, 0.25);
-        deliver(&mut dice, &mut planned, n, false, fired_after + fired_lag);
+        let fired_lag = lag(&mut dice, 0.25, LATE);
+        let at = fired_after + fired_lag;
+        deliver(&mut dice, &mut planned, n, false, at, AGAIN_WITHIN);
         if let Some(after) = resolved_after {
-            let resolved_lag = lag(&mut dice, 0.1);
+            let resolved_lag = lag(&mut dice, 0.1, LATE);
             let at = fired_after + after + resolved_lag;
-            deliver(&mut dice, &mut planned, n, true, at);
+            deliver(&mut dice, &mut planned, n, true, at, AGAIN_WITHIN);
         }
         episodes.push(Episode::about(
             &subject,
@@ -261,24 +294,30 @@ fn draw_subject(dice: &mut Dice, n: usize, last: Option<&Subject>) -> Subject {
         alert: n,
         rule: pick(dice, 2),
         configuration_items,
+        rows: None,
     }
 }
 
-fn lag(dice: &mut Dice, chance_of_long: f64) -> Duration {
+pub(crate) fn lag(dice: &mut Dice, chance_of_long: f64, longest: Duration) -> Duration {
     Duration::from_millis(if dice.chance(chance_of_long) {
-        dice.between(1_000, 300_000)
+        dice.between(1_000, in_ms(longest))
     } else {
         dice.between(0, 500)
     })
 }
 
+fn in_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Once, or several times: at once, or a while later.
-fn deliver(
+pub(crate) fn deliver(
     dice: &mut Dice,
     planned: &mut Vec<Planned>,
     episode: usize,
     is_resolved: bool,
     at: Duration,
+    again_within: Duration,
 ) {
     let mut add = |at| {
         planned.push(Planned {
@@ -292,7 +331,7 @@ fn deliver(
         let later = match dice.below(3) {
             0 => dice.below(3),
             1 => dice.below(3_000),
-            _ => dice.below(15 * 60_000),
+            _ => dice.below(in_ms(again_within)),
         };
         add(at + Duration::from_millis(later));
     }

@@ -48,13 +48,14 @@ impl Backlog {
     }
 }
 
-/// Makes an object, unless it is there.
-pub fn create(memory: &InMemory, location: &Path, payload: PutPayload) {
+/// Makes an object, unless it is there; true if it was not.
+pub fn create(memory: &InMemory, location: &Path, payload: PutPayload) -> bool {
     let options = PutOptions {
         mode: PutMode::Create,
         ..PutOptions::default()
     };
-    let _ = memory.put_opts(location, payload, options).now_or_never();
+    let put = memory.put_opts(location, payload, options).now_or_never();
+    put.is_some_and(|put| put.is_ok())
 }
 
 /// Removes an object.

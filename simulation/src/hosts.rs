@@ -105,6 +105,7 @@ impl Node {
             entropy: Arc::new(SimEntropy::new(Dice::new(self.scene.swarm.seed, &purpose))),
             allowed: AllowedHosts::default(),
         });
+        let core = core.with_ages(self.scene.swarm.ages().unwrap_or_default());
         let auth = WebhookAuth::Keys(vec![Sha256::digest(WEBHOOK_KEY.as_bytes()).into()]);
         Living {
             process,

@@ -17,8 +17,10 @@ use crate::scene::Scene;
 use crate::sender::Told;
 
 mod adoptions;
+mod ages;
 mod history;
 mod slots;
+mod storms;
 
 /// One snapshot of a slot, as it is stored.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,11 +47,10 @@ const FOLDERS: [&str; 12] = [
     "sweeps",
 ];
 
-/// All snapshots of a slot, the oldest first.
+/// All snapshots that a slot has or had, the oldest first.
 pub fn snapshots(scene: &Scene, folder: &str) -> Vec<Snapshot> {
-    let contents = scene.contents(folder);
-    contents
-        .iter()
+    let ever = scene.ever(folder);
+    ever.iter()
         .rev()
         .filter_map(|(name, content)| {
             let read = serde_json::from_slice(content);
@@ -80,9 +81,16 @@ pub fn check(scene: &Scene, episodes: &[Episode], told: &[Told]) {
     let now_ms = scene.now_ms();
     let incidents = scene.product().incidents(now_ms);
     let people = scene.product().people.clone();
-    let mut members: BTreeMap<&SlotId, Vec<(&Episode, Told)>> = BTreeMap::new();
+    let mut members: BTreeMap<SlotId, Vec<(&Episode, Told)>> = BTreeMap::new();
+    let mut storms = BTreeMap::new();
     for (episode, told) in episodes.iter().zip(told) {
         for slot in &episode.slots {
+            let storm = storms::joined(scene, slot);
+            if let Some(storm) = &storm {
+                storms::check_member(scene, slot, (episode, *told), &incidents);
+                storms.insert(slot.clone(), storm.clone());
+            }
+            let slot = storm.unwrap_or_else(|| slot.clone());
             members.entry(slot).or_default().push((episode, *told));
         }
     }
@@ -91,7 +99,7 @@ pub fn check(scene: &Scene, episodes: &[Episode], told: &[Told]) {
             let key = incident["sys_id"].as_str().unwrap_or_default();
             let now = incident["correlation_id"].as_str().unwrap_or_default();
             let original = people.taken_from.get(key).map_or(now, String::as_str);
-            ItemId::from_correlation(original).is_some_and(|(of, _)| of == **slot)
+            ItemId::from_correlation(original).is_some_and(|(of, _)| of == *slot)
         };
         let ending = slots::Ending {
             scene,
@@ -102,8 +110,12 @@ pub fn check(scene: &Scene, episodes: &[Episode], told: &[Told]) {
             people: &people,
         };
         ending.check();
+        if storms.values().any(|storm| storm == slot) {
+            storms::check_storm(&ending);
+        }
+        ages::check(&ending);
     }
-    let known: BTreeSet<&SlotId> = members.into_keys().collect();
+    let known: BTreeSet<&SlotId> = members.keys().chain(storms.keys()).collect();
     check_strangers(scene, &known, &incidents);
     check_people(scene, &incidents);
     check_secrets(scene);

@@ -8,6 +8,7 @@
 //! A run is told in [`run`]; what must hold afterwards is in [`invariants`].
 
 pub mod alerts;
+pub mod attic;
 pub mod backlog;
 pub mod class;
 pub mod clock;
@@ -24,12 +25,14 @@ pub mod planted;
 pub mod pool;
 pub mod process;
 pub mod product;
+pub mod rarer;
 pub mod report;
 pub mod run;
 pub mod scene;
 pub mod seeds;
 pub mod sender;
 pub mod shape;
+pub mod stop;
 pub mod store;
 pub mod swarm;
 pub mod transport;

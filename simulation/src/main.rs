@@ -10,6 +10,7 @@ use simulation::planted::Planted;
 use simulation::planted::hunt::{EXPECTED, Expected, hunt, look};
 use simulation::report::{SEEDS_FOR_SOMETIMES, Tally};
 use simulation::seeds::{self, Request};
+use simulation::stop::Stop;
 use simulation::swarm::Variant;
 
 /// A fifth of a run is making and dropping small things; this allocator takes half of that off. Only this program has it:
@@ -123,18 +124,22 @@ fn main() -> ExitCode {
             planted: arguments.planted,
             trace: arguments.trace,
         };
-        tally.merge(seeds::run_all(
-            &request,
-            &watched(&arguments, &request, began),
-        ));
+        let stop = Stop::on_ctrl_c();
+        let go_on = watched(&arguments, &request, began, stop.clone());
+        tally.merge(seeds::run_all(&request, &go_on));
         if std::io::stderr().is_terminal() {
             let _ = writeln!(std::io::stderr());
         }
         let whole = tally.seeded / request.variants.len() as u64;
         if whole < request.seeds.len() as u64 {
             let next = arguments.from + whole;
+            let why = if stop.is_asked_for() {
+                "stopped"
+            } else {
+                "the time box was over"
+            };
             println_out(&format!(
-                "the time box was over after {whole} of {} seeds; go on with --from {next}",
+                "{why} after {whole} of {} seeds; go on with --from {next}",
                 request.seeds.len()
             ));
         }
@@ -170,24 +175,34 @@ fn span(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-/// Shows on a terminal how far it is, and says when the time box is over.
+/// Runs between two lines that say how far it is, where nobody sits at a terminal.
+const TOLD_EVERY: u64 = 20_000;
+
+/// Shows how far it is, and says when the time box is over or somebody has asked for the end.
 fn watched(
     arguments: &Arguments,
     request: &Request,
     began: Instant,
+    stop: Stop,
 ) -> impl Fn(u64) -> bool + Sync + use<> {
     let runs = (request.seeds.len() * request.variants.len()) as u64;
     let shows = std::io::stderr().is_terminal() && arguments.seed.is_empty();
     let time_box = arguments.time_box;
     move |done| {
-        if shows && (done.is_multiple_of(50) || done == runs) {
+        let tells = if shows {
+            done.is_multiple_of(50) || done == runs
+        } else {
+            done.is_multiple_of(TOLD_EVERY)
+        };
+        if tells {
             let rate = done as f64 / began.elapsed().as_secs_f64().max(0.001);
+            let (before, after) = if shows { ("\r", " ") } else { ("", "\n") };
             let _ = write!(
                 std::io::stderr(),
-                "\r{done} of {runs} runs, {rate:.0} a second "
+                "{before}{done} of {runs} runs, {rate:.0} a second{after}"
             );
         }
-        time_box.is_none_or(|time_box| began.elapsed() < time_box)
+        !stop.is_asked_for() && time_box.is_none_or(|time_box| began.elapsed() < time_box)
     }
 }
 

@@ -15,7 +15,8 @@ use itsm_connector::ports::Products;
 use object_store::path::Path;
 use object_store::{PutPayload, PutResult};
 
-use crate::backlog::Deed;
+use crate::attic;
+use crate::backlog::{self, Deed};
 use crate::process::Process;
 use crate::product::holds;
 
@@ -80,6 +81,10 @@ bugs! {
     WriteWithoutRead "write-without-read",
     /// An outcome that nobody knows is taken for a refusal.
     UnknownIsRefused "unknown-is-refused",
+    /// A note on a work item is written twice.
+    NotesTwice "notes-twice",
+    /// With the first old snapshot of a slot that is removed the very first goes, which keeps it from beginning anew.
+    FirstSnapshotRemoved "first-snapshot-removed",
 }
 
 impl Planted {
@@ -155,6 +160,18 @@ impl Planted {
                 Ok(made())
             }
             _ => answer,
+        }
+    }
+
+    /// What it removes beside.
+    pub fn on_removal(process: &Process, location: &Path) {
+        if !Self::FirstSnapshotRemoved.is(process) || !location.as_ref().starts_with("slots/") {
+            return;
+        }
+        if let Some((folder, _)) = location.as_ref().rsplit_once('/') {
+            let first = format!("{folder}/{}", attic::FIRST);
+            process.scene.watch_removal(&first);
+            backlog::delete(&process.scene.memory, Path::from(first));
         }
     }
 

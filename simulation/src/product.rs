@@ -212,9 +212,8 @@ impl Scene {
             return 0;
         };
         let generation = format!("\"generation\":{generation},");
-        let contents = self.contents(&folder_of(&slot));
-        contents
-            .iter()
+        let ever = self.ever(&folder_of(&slot));
+        ever.iter()
             .filter(|(_, content)| {
                 holds(content, b"\"is\":\"creating\"") && holds(content, generation.as_bytes())
             })

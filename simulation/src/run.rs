@@ -160,6 +160,7 @@ async fn act(order: Order) -> Ran {
             alert: episodes.len(),
             rule: 99,
             configuration_items: vec![99],
+            rows: None,
         };
         episodes.push(Episode::about(&subject, swarm.shape, after, None));
     }

@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::time::Instant;
 
+use crate::attic::Attic;
 use crate::backlog::{self, Backlog, Deed};
 use crate::clock::{BEGINNING_MS, moment};
 use crate::counters;
@@ -45,6 +46,8 @@ pub struct Scene {
     store_down: Vec<(Duration, Duration)>,
     vault_down: Vec<(Duration, Duration)>,
     sign_in_refused: Vec<(Duration, Duration)>,
+    /// What the sweep has removed.
+    pub attic: Attic,
 }
 
 impl Scene {
@@ -70,6 +73,7 @@ impl Scene {
             store_down,
             vault_down,
             sign_in_refused,
+            attic: Attic::default(),
         }
     }
 
@@ -120,14 +124,19 @@ impl Scene {
             match next {
                 None => return,
                 Some((_, Deed::Create(location, payload))) => {
-                    backlog::create(&self.memory, &location, payload);
+                    if backlog::create(&self.memory, &location, payload) {
+                        self.watch_begun_anew(location.as_ref());
+                    }
                 }
                 Some((_, Deed::CreateIfAlive(maker, location, payload))) => {
                     if !maker.is_dead() && !self.store_is_down() {
-                        backlog::create(&self.memory, &location, payload);
+                        let _ = backlog::create(&self.memory, &location, payload);
                     }
                 }
-                Some((_, Deed::Delete(location))) => backlog::delete(&self.memory, location),
+                Some((_, Deed::Delete(location))) => {
+                    self.watch_removal(location.as_ref());
+                    backlog::delete(&self.memory, location);
+                }
                 Some((due, Deed::Send(request))) => {
                     self.ledger.count(counters::LATE_SEND);
                     let due_ms = BEGINNING_MS + i64::try_from(due.as_millis()).unwrap_or(0);

@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use http::{HeaderMap, HeaderValue, Method};
+use itsm_connector::domain::connection::Grouping;
 use itsm_connector::hosts::intake::{Head, Intake, Opened};
 use itsm_connector::hosts::reply::Reply;
 
@@ -225,6 +226,7 @@ impl Sender {
         note(&format!("azure gets {status} {outcome}"));
         if (200..300).contains(&status) {
             self.check_kept(episode, is_resolved, &outcome, &living.process);
+            self.count_rows(episode, is_resolved);
             self.note(n, |told| {
                 if is_resolved {
                     told.resolved_kept = true;
@@ -243,6 +245,35 @@ impl Sender {
             format!("{node}: a sound alert was answered {status}, which Azure never retries");
         self.scene.ledger.accuse("P4", seen);
         Try::Final
+    }
+
+    fn count_rows(&self, episode: &Episode, is_resolved: bool) {
+        if self.scene.swarm.shape.grouping != Grouping::Row {
+            return;
+        }
+        let counts = &self.scene.ledger;
+        let fired = &episode.fired.event;
+        let fired_is_there = || self.scene.peek(&format!("journal/{CONNECTION}/{fired}"));
+        if is_resolved && fired_is_there().is_none() {
+            counts.count(counters::ROWS_END_FIRST);
+        } else if !is_resolved && episode.has_too_many_rows {
+            counts.count(counters::TOO_MANY_ROWS);
+        } else if !is_resolved && episode.slots.len() > 1 {
+            counts.count(counters::ROWS);
+        }
+    }
+
+    /// The end of an alert with rows waits in the journal until its beginning has come, which takes it up again.
+    fn is_put_away(&self, episode: &Episode, is_resolved: bool) -> bool {
+        if !is_resolved || self.scene.swarm.shape.grouping != Grouping::Row {
+            return false;
+        }
+        let fired = &episode.fired.event;
+        let ending = format!("-{fired}");
+        let is_pending = |name: &String| name.ends_with(&ending);
+        let markers = self.scene.names(&format!("pending/{CONNECTION}"));
+        let journaled = self.scene.peek(&format!("journal/{CONNECTION}/{fired}"));
+        journaled.is_none() || markers.iter().any(is_pending)
     }
 
     /// Whoever says 2xx must have the alert in the journal, and must have a marker or the effect itself (I1, P1).
@@ -284,7 +315,7 @@ impl Sender {
                     })
             })
         };
-        if !has_marker && !is_settled() {
+        if !has_marker && !self.is_put_away(episode, is_resolved) && !is_settled() {
             scene.ledger.accuse(
                 "I1",
                 format!(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use itsm_connector::domain::connection::{Grouping, Mode, OnRepeat, OnResolve};
+use itsm_connector::domain::connection::{AlreadyOver, Grouping, Mode, OnRepeat, OnResolve};
 use serde_json::json;
 
 use crate::dice::Dice;
@@ -21,6 +21,19 @@ pub struct Shape {
     pub reopen_within: Option<u64>,
     /// Whether work items are made at all.
     pub mode: Mode,
+    /// What becomes of an alert that is over before its work item was made.
+    pub already_over: AlreadyOver,
+    /// When many alerts of a rule share an item.
+    pub storm: Option<Storm>,
+}
+
+/// More than so many alerts of a rule within so many minutes share an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Storm {
+    /// So many.
+    pub threshold: u64,
+    /// So many.
+    pub minutes: u64,
 }
 
 impl Shape {
@@ -54,6 +67,8 @@ impl Shape {
             } else {
                 Mode::Live
             },
+            already_over: AlreadyOver::default(),
+            storm: None,
         }
     }
 
@@ -64,7 +79,8 @@ impl Shape {
 
     /// True if several alerts can share an item.
     pub fn groups(&self) -> bool {
-        self.grouping != Grouping::Alert && self.on_repeat != OnRepeat::New
+        let shares = matches!(self.grouping, Grouping::Rule | Grouping::ConfigurationItem);
+        shares && self.on_repeat != OnRepeat::New
     }
 
     /// True if an alert that is over leaves no open item.
@@ -83,6 +99,13 @@ impl Shape {
         });
         if let Some(minutes) = self.reopen_within {
             action["reopen_within"] = format!("{minutes}m").into();
+        }
+        if self.already_over != AlreadyOver::default() {
+            action["already_over"] = json!(self.already_over);
+        }
+        if let Some(Storm { threshold, minutes }) = self.storm {
+            let within = format!("{minutes}m");
+            action["storm"] = json!({ "threshold": threshold, "within": within });
         }
         json!({
             "name": CONNECTION,
@@ -108,6 +131,15 @@ impl fmt::Display for Shape {
             self.reopen_within
                 .map_or("none".to_owned(), |minutes| format!("{minutes}m")),
             word(json!(self.mode)),
-        )
+        )?;
+        if self.already_over != AlreadyOver::default() {
+            write!(f, ", already_over {}", word(json!(self.already_over)))?;
+        }
+        match self.storm {
+            None => Ok(()),
+            Some(Storm { threshold, minutes }) => {
+                write!(f, ", storm beyond {threshold} within {minutes} min")
+            }
+        }
     }
 }

@@ -245,6 +245,7 @@ impl ObjectStore for FaultyStore {
                 for content in &content {
                     self.process.watch_made(location.as_ref(), content);
                 }
+                scene.watch_begun_anew(location.as_ref());
             }
             done
         };
@@ -297,7 +298,11 @@ impl ObjectStore for FaultyStore {
                     let location = location?;
                     let one = futures_util::stream::iter([Ok(location.clone())]).boxed();
                     let removing = store.process.scene.memory.delete_stream(one);
-                    let act = async { removing.try_collect::<Vec<_>>().await.map(|_| ()) };
+                    let act = async {
+                        store.process.scene.watch_removal(location.as_ref());
+                        Planted::on_removal(&store.process, &location);
+                        removing.try_collect::<Vec<_>>().await.map(|_| ())
+                    };
                     let late = store.later(Deed::Delete(location.clone()));
                     let what = format!("store delete {location}");
                     store.call(what, late, act).await?;

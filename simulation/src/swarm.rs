@@ -6,8 +6,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use itsm_connector::domain::retention::Ages;
+
 pub use crate::class::Class;
 use crate::dice::Dice;
+use crate::rarer::{self, Rarer};
 use crate::shape::Shape;
 
 /// Whether the product refuses a second record with our key.
@@ -45,6 +48,8 @@ pub struct Swarm {
     pub hosts: u64,
     /// How the action is set up.
     pub shape: Shape,
+    /// What a quarter of the seeds has beside.
+    pub rarer: Option<Rarer>,
     /// The probability of each class of fault, in the order of [`Class::ALL`].
     rates: Vec<f64>,
     /// How long faults happen.
@@ -65,7 +70,8 @@ impl Swarm {
     /// Draws.
     pub fn draw(seed: u64, variant: Variant) -> Self {
         let mut dice = Dice::new(seed, "swarm");
-        let shape = Shape::draw(&mut dice);
+        let mut shape = Shape::draw(&mut dice);
+        let rarer = rarer::draw(seed, &mut shape);
         let rates = if dice.chance(0.25) {
             few(&mut dice)
         } else {
@@ -79,6 +85,12 @@ impl Swarm {
         {
             *rate = 0.3 + 0.4 * dice.fraction();
         }
+        // Nobody waits for longer than what is done is kept; here a gate that is closed for hours would make them.
+        if rarer.is_some_and(|rarer| rarer.ages.is_some())
+            && let Some(rate) = rates.get_mut(Class::LimitedLong as usize)
+        {
+            *rate = 0.0;
+        }
         let fastest = dice.between(1, 5);
         let slowest = dice.between(5, 400);
         Self {
@@ -87,6 +99,7 @@ impl Swarm {
             alerts: dice.between(1, 6),
             hosts: dice.between(1, 4),
             shape,
+            rarer,
             rates,
             storm: Duration::from_secs(45 * 60),
             store_ms: (fastest, fastest + dice.between(1, 30)),
@@ -105,6 +118,7 @@ impl Swarm {
             alerts: 1,
             hosts: 1,
             shape: Shape::default(),
+            rarer: None,
             rates: vec![0.0; Class::ALL.len()],
             storm: Duration::ZERO,
             store_ms: (10, 10),
@@ -113,6 +127,11 @@ impl Swarm {
             zombies: false,
             skew_ms: 0,
         }
+    }
+
+    /// After how long what is old is removed, if that is not after days.
+    pub fn ages(&self) -> Option<Ages> {
+        self.rarer.and_then(|rarer| rarer.ages)
     }
 
     /// The probability of a class.
@@ -179,6 +198,10 @@ impl fmt::Display for Swarm {
             self.storm.as_secs() / 60
         )?;
         writeln!(f, "  action: {}", self.shape)?;
+        if let Some(ages) = self.ages() {
+            let minutes = ages.done_for.as_secs() / 60;
+            writeln!(f, "  what is done is removed after {minutes} min")?;
+        }
         let on: Vec<String> = Class::ALL
             .iter()
             .filter(|class| self.rate(**class) > 0.0)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use itsm_connector::domain::connection::AlreadyOver;
 use itsm_connector::domain::identity::{EpisodeId, EventId, ItemId, SlotId};
 use itsm_connector::domain::slot::{Phase, Slot};
 use itsm_connector::domain::timestamp::Timestamp;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::{Snapshot, adoptions, history};
 use crate::alerts::{Episode, correlation_of};
 use crate::clock::BEGINNING_MS;
+use crate::counters;
 use crate::people::People;
 use crate::product::CONNECTION;
 use crate::scene::Scene;
@@ -155,6 +157,10 @@ impl Ending<'_> {
                 continue;
             };
             let mut rest = self.history.iter().filter(|one| one.at >= joined.at);
+            if self.is_left_out(*told) {
+                self.scene.ledger.count(counters::LEFT_OUT);
+                continue;
+            }
             let item = joined.state.item().cloned();
             let item = item.or_else(|| rest.find_map(|one| one.state.item().cloned()));
             if !item.is_some_and(|item| self.exists_or_did(&item)) {
@@ -162,6 +168,13 @@ impl Ending<'_> {
                 self.accuse("I2", &seen);
             }
         }
+    }
+
+    /// True if nothing had to be made: the action wants it so, the end was there too, and there is none.
+    fn is_left_out(&self, told: Told) -> bool {
+        let is_vacant = self.last().is_some_and(|last| last.phase == Phase::Vacant);
+        let wants = self.scene.swarm.shape.already_over == AlreadyOver::Nothing;
+        wants && told.resolved_sent && is_vacant && self.items.is_empty()
     }
 
     /// The item is there, was deleted by a person, or another of this slot stands for a key that a spoilt answer told.

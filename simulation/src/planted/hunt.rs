@@ -58,6 +58,8 @@ expected! {
     RetryAfterIgnored Enforced ["I15"] 0.005,
     WriteWithoutRead Enforced ["only ours"] 0.34,
     UnknownIsRefused BestEffort ["I4", "I6", "P2"] 0.11,
+    NotesTwice Enforced ["storm"] 0.001,
+    FirstSnapshotRemoved Enforced ["I10"] 0.05,
 }
 
 impl Expected {

@@ -32,6 +32,7 @@ pub(super) fn concerns(bug: Planted) -> bool {
             | Planted::CorrelationPerSlot
             | Planted::WriteWithoutRead
             | Planted::UnknownIsRefused
+            | Planted::NotesTwice
     )
 }
 
@@ -217,6 +218,9 @@ impl ItsmProduct for WorseProduct {
     ) -> Result<(), CallFailure> {
         if self.bug == Planted::NoAudit && matches!(change, Change::CloseAsDuplicate { .. }) {
             return Ok(());
+        }
+        if self.bug == Planted::NotesTwice && matches!(change, Change::Comment { .. }) {
+            self.product.write(item, change, within).await?;
         }
         self.product.write(item, change, within).await
     }
