@@ -1,6 +1,7 @@
 //! Everything that touches the outside: each fills a port.
 
 pub mod clock;
+pub mod entra_keys;
 pub mod entropy;
 pub mod file_vault;
 pub mod http;

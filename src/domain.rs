@@ -6,6 +6,7 @@ pub mod allowance;
 pub mod backoff;
 pub mod connection;
 pub mod definition;
+pub mod entra;
 pub mod failure;
 pub mod gate;
 pub mod grouping;

@@ -1,6 +1,7 @@
 //! What the product does, told as stories: one file per function, and what they share.
 
 pub mod backlog;
+pub mod callers;
 pub mod create_work_item;
 pub mod drain;
 pub mod explain;

@@ -1,4 +1,5 @@
 //! Formats that we are sent: bytes in, domain out. No I/O, nothing async, no clock.
 
+pub mod bearer;
 pub mod common_alert_schema;
 pub mod webhook;

@@ -134,6 +134,13 @@ pub trait Transport: Send + Sync {
     ) -> Result<http::Response<Bytes>, TransportFailure>;
 }
 
+/// The public keys by which the tokens of callers are signed.
+#[async_trait]
+pub trait KeySet: Send + Sync {
+    /// The issuer's keys as it publishes them now (RFC 7517), as they came.
+    async fn key_set(&self, within: Duration) -> Result<Bytes, CallFailure>;
+}
+
 /// Time.
 #[async_trait]
 pub trait Clock: Send + Sync {

@@ -1,5 +1,7 @@
 //! The settings: the only reader of the environment. `docs/settings.md` lists every variable; a test compares the two.
 
+mod entra;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -45,7 +47,7 @@ pub struct Settings {
     pub vault: VaultLocation,
     /// `ITSMC_STATE`.
     pub state: StateLocation,
-    /// `ITSMC_WEBHOOK_AUTH`, with `ITSMC_WEBHOOK_KEYS`.
+    /// `ITSMC_WEBHOOK_AUTH`, with `ITSMC_WEBHOOK_KEYS` and `ITSMC_ENTRA_…`.
     pub auth: WebhookAuth,
     /// `ITSMC_ALLOW_HOSTS`.
     pub allowed: AllowedHosts,
@@ -147,12 +149,7 @@ impl Settings {
         Ok(Self {
             vault: vault(variable("ITSMC_VAULT"))?,
             state: state(variable("ITSMC_STATE"))?,
-            auth: auth(
-                variable("ITSMC_WEBHOOK_AUTH"),
-                variable("ITSMC_WEBHOOK_KEYS"),
-                platform,
-                listen,
-            )?,
+            auth: auth(variable, platform, listen)?,
             allowed: AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default()),
             listen,
             platform,
@@ -254,11 +251,12 @@ fn folder(value: &str) -> Option<PathBuf> {
 }
 
 fn auth(
-    mode: Option<String>,
-    keys: Option<String>,
+    variable: &dyn Fn(&str) -> Option<String>,
     platform: Platform,
     listen: SocketAddr,
 ) -> Result<WebhookAuth, SettingsError> {
+    let mode = variable("ITSMC_WEBHOOK_AUTH");
+    let keys = variable("ITSMC_WEBHOOK_KEYS");
     let error = |found: String, expected, hint| SettingsError {
         variable: "ITSMC_WEBHOOK_AUTH",
         found,
@@ -268,7 +266,7 @@ fn auth(
     match mode.as_deref() {
         None => Err(error(
             "nothing".to_owned(),
-            "`key` or `none`",
+            "`entra`, `key` or `none`",
             "there is no open default; `none` is for the desk, where the listener is loopback",
         )),
         Some("none") if platform == Platform::Local && listen.ip().is_loopback() => {
@@ -276,16 +274,22 @@ fn auth(
         }
         Some("none") => Err(error(
             "`none`".to_owned(),
-            "`key`",
+            "`entra` or `key`",
             "`none` is refused unless the listener is loopback: anybody could make work items",
         )),
         Some("key") => Ok(WebhookAuth::Keys(webhook_keys(keys)?)),
-        Some("entra") => Err(error(
-            "`entra`".to_owned(),
-            "`key` or `none`",
-            "this version does not check Entra tokens yet",
+        Some("entra") => Ok(WebhookAuth::Entra(
+            entra::entra(variable)?,
+            match keys {
+                Some(keys) => webhook_keys(Some(keys))?,
+                None => Vec::new(),
+            },
         )),
-        Some(other) => Err(error(shown(other), "`key` or `none`", "lower case")),
+        Some(other) => Err(error(
+            shown(other),
+            "`entra`, `key` or `none`",
+            "lower case",
+        )),
     }
 }
 
@@ -359,6 +363,15 @@ mod tests {
         Settings::from(&find)
     }
 
+    const ENTRA: [(&str, &str); 3] = [
+        ("ITSMC_WEBHOOK_AUTH", "entra"),
+        ("ITSMC_ENTRA_TENANT", "AAAAAAAA-0001-4000-8000-000000000001"),
+        (
+            "ITSMC_ENTRA_AUDIENCE",
+            "api://itsmc, BBBBBBBB-0001-4000-8000-000000000001",
+        ),
+    ];
+
     #[test]
     fn every_mistake_names_its_variable() {
         let key = "a".repeat(64);
@@ -374,6 +387,28 @@ mod tests {
             vec![("ITSMC_WEBHOOK_AUTH", "")],
             vec![("ITSMC_WEBHOOK_AUTH", "open")],
             vec![("ITSMC_WEBHOOK_AUTH", "entra")],
+            vec![ENTRA[0], ("ITSMC_ENTRA_TENANT", "contoso.onmicrosoft.com")],
+            vec![ENTRA[0], ENTRA[1]],
+            vec![ENTRA[0], ENTRA[1], ("ITSMC_ENTRA_AUDIENCE", "a,b,c")],
+            vec![
+                ENTRA[0],
+                ENTRA[1],
+                ENTRA[2],
+                ("ITSMC_ENTRA_CLOUD", "germany"),
+            ],
+            vec![ENTRA[0], ENTRA[1], ENTRA[2], ("ITSMC_ENTRA_CLOUD", "china")],
+            vec![
+                ENTRA[0],
+                ENTRA[1],
+                ENTRA[2],
+                ("ITSMC_ENTRA_CALLER", "AZNS AAD Webhook"),
+            ],
+            vec![
+                ENTRA[0],
+                ENTRA[1],
+                ENTRA[2],
+                ("ITSMC_WEBHOOK_KEYS", "canary-key"),
+            ],
             vec![("ITSMC_LISTEN", "0.0.0.0:7071")],
             vec![("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")],
             vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "8080")],
@@ -433,6 +468,20 @@ mod tests {
                 .state,
             StateLocation::Folder("/var/state".into())
         );
+        let WebhookAuth::Entra(entra, keys) = settings(&ENTRA).unwrap().auth else {
+            panic!("another way to look at callers");
+        };
+        assert_eq!(
+            entra.keys_url(),
+            "https://login.microsoftonline.com/aaaaaaaa-0001-4000-8000-000000000001/discovery/v2.0/keys"
+        );
+        assert_eq!(
+            entra.audiences,
+            ["api://itsmc", "bbbbbbbb-0001-4000-8000-000000000001"]
+        );
+        assert_eq!(entra.caller, "461e8683-5575-4561-ac7f-899cc907d62a");
+        assert_eq!(entra.role, None);
+        assert!(keys.is_empty());
         let lambda = [("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"), key[0], key[1]];
         assert_eq!(settings(&lambda).unwrap().platform, Platform::Lambda);
     }

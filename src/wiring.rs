@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::adapters::clock::SystemClock;
+use crate::adapters::entra_keys::EntraKeys;
 use crate::adapters::entropy::OsEntropy;
 use crate::adapters::file_vault::FileVault;
 use crate::adapters::http::HttpTransport;
 use crate::adapters::itsm::ItsmProducts;
 use crate::adapters::state_store::{self, NotOpened};
 use crate::domain::network::AllowedHosts;
+use crate::domain::webhook_auth::WebhookAuth;
+use crate::flows::callers::Callers;
 use crate::flows::{Core, Outside};
 use crate::hosts::intake::Intake;
 use crate::ports::{Clock, Transport, Vault};
@@ -51,8 +54,21 @@ pub fn vault(location: &VaultLocation) -> Arc<dyn Vault> {
 
 /// `create-work-item`: the intake over the flows.
 pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
-    Ok(Intake::new(
-        core(&settings.vault, &settings.state, &settings.allowed)?,
-        settings.auth.clone(),
-    ))
+    let core = core(&settings.vault, &settings.state, &settings.allowed)?;
+    let callers = callers(&settings.auth, &settings.allowed, &core.clock);
+    Ok(Intake::for_callers(core, callers))
+}
+
+/// Who may call, as the settings say.
+fn callers(auth: &WebhookAuth, allowed: &AllowedHosts, clock: &Arc<dyn Clock>) -> Callers {
+    let clock = Arc::clone(clock);
+    match auth {
+        WebhookAuth::Open | WebhookAuth::Keys(_) => Callers::by_key(auth.clone(), clock),
+        WebhookAuth::Entra(entra, _) => {
+            // A client of its own: that of the products may be told to trust another authority.
+            let transport = Arc::new(HttpTransport::new(allowed.clone()));
+            let keys = EntraKeys::new(transport, entra.keys_url());
+            Callers::by_token(auth.clone(), clock, Arc::new(keys))
+        }
+    }
 }

@@ -352,7 +352,7 @@ async fn deliver(intake: &Intake, body: Bytes) -> Reply {
         query: Some(&query),
         headers: &headers,
     };
-    match intake.open(head) {
+    match intake.open(head).await {
         Opened::Answer(reply) => reply,
         Opened::Body(accepted) => intake.take(*accepted, body).await,
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::entra::EntraAuth;
 use super::secret::Secret;
 
 /// Keys that are valid at once: the current one and, while it is replaced, the next.
@@ -17,6 +18,20 @@ pub enum WebhookAuth {
     Open,
     /// Whoever has a key with one of these SHA-256 hashes.
     Keys(Vec<[u8; 32]>),
+    /// Whoever shows a token of Entra that says so. The keys, if there are any, open the health page and nothing else:
+    /// a person has no such token.
+    Entra(EntraAuth, Vec<[u8; 32]>),
+}
+
+/// Somebody has looked, and the caller may call. There is no other way to one of these than to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted(());
+
+impl Admitted {
+    /// For those who have looked.
+    pub(super) fn proven() -> Self {
+        Self(())
+    }
 }
 
 impl fmt::Debug for WebhookAuth {
@@ -24,27 +39,39 @@ impl fmt::Debug for WebhookAuth {
         match self {
             Self::Open => f.write_str("Open"),
             Self::Keys(keys) => write!(f, "Keys({})", keys.len()),
+            Self::Entra(entra, keys) => write!(f, "Entra({entra:?}, {})", keys.len()),
         }
     }
 }
 
 impl WebhookAuth {
-    /// True if this key is one of the valid ones. Every comparison is made, each in constant time over hashes of equal
-    /// length, so that the time says nothing of the key.
-    pub fn admits(&self, key: Option<&Secret>) -> bool {
+    /// Looks whether this key opens the webhook. Where tokens are asked for, no key does.
+    pub fn admit(&self, key: Option<&Secret>) -> Option<Admitted> {
+        let opens = match self {
+            Self::Open => true,
+            Self::Keys(keys) => is_one_of(key, keys),
+            Self::Entra(..) => false,
+        };
+        opens.then(Admitted::proven)
+    }
+
+    /// True if this key opens the health page.
+    pub fn shows_health(&self, key: Option<&Secret>) -> bool {
         match self {
             Self::Open => true,
-            Self::Keys(keys) => {
-                let presented: [u8; 32] =
-                    Sha256::digest(key.map_or("", Secret::expose).as_bytes()).into();
-                let mut matches = subtle::Choice::from(0);
-                for valid in keys {
-                    matches |= presented.ct_eq(valid);
-                }
-                key.is_some_and(|key| !key.is_empty()) && bool::from(matches)
-            }
+            Self::Keys(keys) | Self::Entra(_, keys) => is_one_of(key, keys),
         }
     }
+}
+
+/// Every comparison is made, each in constant time over hashes of equal length, so that the time says nothing of the key.
+fn is_one_of(key: Option<&Secret>, keys: &[[u8; 32]]) -> bool {
+    let presented: [u8; 32] = Sha256::digest(key.map_or("", Secret::expose).as_bytes()).into();
+    let mut matches = subtle::Choice::from(0);
+    for valid in keys {
+        matches |= presented.ct_eq(valid);
+    }
+    key.is_some_and(|key| !key.is_empty()) && bool::from(matches)
 }
 
 #[cfg(test)]
@@ -66,13 +93,28 @@ mod tests {
             ("third", false),
             ("", false),
         ] {
-            assert_eq!(auth.admits(Some(&Secret::from(key))), admitted, "{key}");
+            let key = Secret::from(key);
+            assert_eq!(auth.admit(Some(&key)).is_some(), admitted, "{key:?}");
+            assert_eq!(auth.shows_health(Some(&key)), admitted, "{key:?}");
         }
-        assert!(!auth.admits(None));
+        assert!(auth.admit(None).is_none());
+        let empty = WebhookAuth::Keys(vec![hash("")]);
         assert!(
-            !WebhookAuth::Keys(vec![hash("")]).admits(Some(&Secret::from(""))),
+            empty.admit(Some(&Secret::from(""))).is_none(),
             "an empty key opens nothing"
         );
-        assert!(!WebhookAuth::Keys(vec![]).admits(Some(&Secret::from("x"))));
+        let nobody = WebhookAuth::Keys(vec![]);
+        assert!(nobody.admit(Some(&Secret::from("x"))).is_none());
+    }
+
+    #[test]
+    fn where_tokens_are_asked_for_a_key_shows_the_health_page_only() {
+        let entra = EntraAuth::of_nobody();
+        let auth = WebhookAuth::Entra(entra, vec![hash("health")]);
+        let key = Secret::from("health");
+        assert!(auth.admit(Some(&key)).is_none());
+        assert!(auth.shows_health(Some(&key)));
+        assert!(!auth.shows_health(Some(&Secret::from("other"))));
+        assert!(!auth.shows_health(None));
     }
 }

@@ -2,11 +2,12 @@
 //! below becomes a 503.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::health;
@@ -14,6 +15,7 @@ use super::reply::Reply;
 use super::route::{Route, route};
 use crate::domain::secret::Secret;
 use crate::domain::webhook_auth::WebhookAuth;
+use crate::flows::callers::{Callers, NotAdmitted, Shown};
 use crate::flows::create_work_item::{self, Answer, Labelled, NotKept};
 use crate::flows::{Core, drain};
 use crate::inbound::webhook::{Delivery, Unverified, Verified, Webhook};
@@ -60,13 +62,19 @@ pub struct Accepted {
 #[derive(Debug)]
 pub struct Intake {
     core: Core,
-    auth: WebhookAuth,
+    callers: Callers,
 }
 
 impl Intake {
-    /// Over the flows.
+    /// Over the flows, for callers that show a key, or for everybody.
     pub fn new(core: Core, auth: WebhookAuth) -> Self {
-        Self { core, auth }
+        let callers = Callers::by_key(auth, Arc::clone(&core.clock));
+        Self::for_callers(core, callers)
+    }
+
+    /// Over the flows.
+    pub fn for_callers(core: Core, callers: Callers) -> Self {
+        Self { core, callers }
     }
 
     /// What the flows work with.
@@ -75,9 +83,8 @@ impl Intake {
     }
 
     /// Looks at a request's head: who is it for, may it, and is its body one that we read?
-    pub fn open(&self, head: Head<'_>) -> Opened {
+    pub async fn open(&self, head: Head<'_>) -> Opened {
         let refused = |reply| Opened::Answer(reply);
-        let key = key(head);
         match route(head.method, head.path) {
             Route::Unknown => refused(Reply::unknown_path()),
             Route::WrongMethod { allow } => refused(Reply::wrong_method(allow)),
@@ -85,20 +92,22 @@ impl Intake {
                 StatusCode::OK,
                 &serde_json::json!({ "live": true }),
             )),
-            Route::Health if !self.auth.admits(key.as_ref()) => refused(Reply::not_verified()),
-            Route::Health => refused(health::reply(&self.core)),
-            Route::Deliver(connection, action) => {
-                let webhook = Webhook::<Unverified>::new(connection, action, key);
-                match webhook.verify(&self.auth) {
-                    Err(_) => refused(Reply::not_verified()),
-                    Ok(_) if is_compressed(head.headers) => refused(Reply::compressed()),
-                    Ok(_) if announces_too_much(head.headers) => refused(Reply::too_large()),
-                    Ok(webhook) => Opened::Body(Box::new(Accepted {
-                        webhook,
-                        labelled: label(head.headers),
-                    })),
-                }
+            Route::Health if !self.callers.show_health(&shown(head)) => {
+                refused(Reply::not_admitted(&NotAdmitted::NoKey))
             }
+            Route::Health => refused(health::reply(&self.core)),
+            Route::Deliver(connection, action) => match self.callers.admit(&shown(head)).await {
+                Err(reason) => {
+                    log_not_admitted(&connection, &reason);
+                    refused(Reply::not_admitted(&reason))
+                }
+                Ok(_) if is_compressed(head.headers) => refused(Reply::compressed()),
+                Ok(_) if announces_too_much(head.headers) => refused(Reply::too_large()),
+                Ok(proof) => Opened::Body(Box::new(Accepted {
+                    webhook: Webhook::<Unverified>::new(connection, action).verify(proof),
+                    labelled: label(head.headers),
+                })),
+            },
         }
     }
 
@@ -185,6 +194,43 @@ fn log_not_kept(
             tracing::error!(%connection, %action, duration_ms, %failure, hint = failure.hint(), "alert not kept");
         }
     }
+}
+
+fn log_not_admitted(connection: &crate::domain::name::ConnectionName, reason: &NotAdmitted) {
+    match reason {
+        // Anybody can send one; a line for each would be theirs to write.
+        NotAdmitted::NoKey => {
+            tracing::debug!(%connection, "a caller without a valid key was turned away");
+        }
+        NotAdmitted::NoToken(reason) => {
+            tracing::warn!(%connection, reason, hint = "docs/settings.md says what a token must be", "a caller without a valid token was turned away");
+        }
+        NotAdmitted::NotAllowed(reason) => {
+            tracing::warn!(%connection, reason, hint = "docs/settings.md says what a token must be", "a caller with a token was turned away");
+        }
+        NotAdmitted::Unknown(failure) => {
+            tracing::error!(%connection, %failure, hint = failure.hint(), "whether a caller may call could not be found out; the sender sends the alert again");
+        }
+    }
+}
+
+/// What a request shows of its caller.
+fn shown(head: Head<'_>) -> Shown {
+    Shown {
+        key: key(head),
+        bearer: bearer(head.headers),
+    }
+}
+
+/// The token of `Authorization: Bearer`. Two such headers are none: which of them counts would be a matter of taste.
+fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (value, None) = (all.next()?, all.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| Secret::from(token))
 }
 
 /// The key that a request shows. Of several the first counts; the header before the address.

@@ -119,7 +119,7 @@ async fn answer(intake: &Intake, request: ApiGatewayV2httpRequest) -> Reply {
         query: request.raw_query_string.as_deref(),
         headers: &request.headers,
     };
-    let accepted = match intake.open(head) {
+    let accepted = match intake.open(head).await {
         Opened::Answer(reply) => return reply,
         Opened::Body(accepted) => accepted,
     };

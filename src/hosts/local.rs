@@ -152,7 +152,7 @@ async fn answer(intake: &Intake, request: http::Request<Incoming>) -> Reply {
         query: parts.uri.query(),
         headers: &parts.headers,
     };
-    let accepted = match intake.open(head) {
+    let accepted = match Box::pin(intake.open(head)).await {
         Opened::Answer(reply) => return reply,
         Opened::Body(accepted) => accepted,
     };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::flows::callers::NotAdmitted;
 use crate::flows::create_work_item::{Answer, NotKept, Outcome};
 
 /// What a sender is asked to wait after 503: Azure has its own times, others may listen.
@@ -136,16 +137,43 @@ impl Reply {
         )
     }
 
-    /// The caller is not one of those who may call.
-    pub fn not_verified() -> Self {
+    /// The caller is not one of those who may call, or that could not be found out.
+    pub fn not_admitted(reason: &NotAdmitted) -> Self {
+        match reason {
+            NotAdmitted::NoKey => Self::not_verified(
+                "the request shows no valid key",
+                "add `?key=KEY` to the address in the action group; its SHA-256 hash stands in `ITSMC_WEBHOOK_KEYS`",
+                "ItsmcKey",
+            ),
+            NotAdmitted::NoToken(_) => Self::not_verified(
+                "the request shows no valid token of Microsoft Entra ID",
+                "make the action group's webhook a secure webhook for this app; the function's log says what is wrong with the token",
+                "Bearer",
+            ),
+            NotAdmitted::NotAllowed(_) => Self::problem(
+                StatusCode::FORBIDDEN,
+                "urn:itsm-connector:not-allowed",
+                "Not allowed",
+                "the token proves a caller that may not call",
+                "only Azure Monitor's action groups may; the function's log says what is missing",
+            ),
+            NotAdmitted::Unknown(_) => Self::unavailable(
+                "urn:itsm-connector:caller-unknown",
+                "The caller could not be checked",
+                "the keys of Microsoft Entra ID could not be fetched",
+            ),
+        }
+    }
+
+    fn not_verified(detail: &'static str, hint: &'static str, scheme: &'static str) -> Self {
         let mut reply = Self::problem(
             StatusCode::UNAUTHORIZED,
             "urn:itsm-connector:not-verified",
             "Not verified",
-            "the request shows no valid key",
-            "add `?key=KEY` to the address in the action group; its SHA-256 hash stands in `ITSMC_WEBHOOK_KEYS`",
+            detail,
+            hint,
         );
-        reply.headers.push(("www-authenticate", "ItsmcKey"));
+        reply.headers.push(("www-authenticate", scheme));
         reply
     }
 

@@ -8,8 +8,7 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 
 use crate::domain::name::{ActionName, ConnectionName};
-use crate::domain::secret::Secret;
-use crate::domain::webhook_auth::WebhookAuth;
+use crate::domain::webhook_auth::Admitted;
 
 /// Nobody has looked yet whether the caller may be believed.
 #[derive(Debug)]
@@ -19,42 +18,31 @@ pub struct Unverified;
 #[derive(Debug)]
 pub struct Verified;
 
-/// The caller is not one of those who may call. The reason is nobody's business but the log's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the caller showed no valid key")]
-pub struct NotVerified;
-
 /// A call of the webhook.
 #[derive(Debug)]
 pub struct Webhook<State> {
     connection: ConnectionName,
     action: ActionName,
-    key: Option<Secret>,
     state: PhantomData<State>,
 }
 
 impl Webhook<Unverified> {
-    /// A call as it arrives: whom it is for, and the key that it shows.
-    pub fn new(connection: ConnectionName, action: ActionName, key: Option<Secret>) -> Self {
+    /// A call as it arrives: whom it is for.
+    pub fn new(connection: ConnectionName, action: ActionName) -> Self {
         Self {
             connection,
             action,
-            key,
             state: PhantomData,
         }
     }
 
-    /// Looks whether the caller may be believed.
-    pub fn verify(self, auth: &WebhookAuth) -> Result<Webhook<Verified>, NotVerified> {
-        if !auth.admits(self.key.as_ref()) {
-            return Err(NotVerified);
-        }
-        Ok(Webhook {
+    /// The call of somebody who may be believed: the proof is had only by looking.
+    pub fn verify(self, _proof: Admitted) -> Webhook<Verified> {
+        Webhook {
             connection: self.connection,
             action: self.action,
-            key: None,
             state: PhantomData,
-        })
+        }
     }
 }
 

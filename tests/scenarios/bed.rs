@@ -28,7 +28,7 @@ use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::webhook_auth::WebhookAuth;
 use itsm_connector::flows::{Core, Outside};
 use itsm_connector::hosts::intake::Intake;
-use itsm_connector::ports::{Clock, Transport, Vault};
+use itsm_connector::ports::{Clock, KeySet, Transport, Vault};
 use object_store::ObjectStore;
 use serde_json::Value;
 
@@ -64,6 +64,8 @@ pub(crate) struct TestBed {
     clock: Arc<MovableClock>,
     fates: Arc<Fates>,
     auth: WebhookAuth,
+    /// The issuer's, where callers show tokens.
+    keys: Option<Arc<dyn KeySet>>,
     definition: Value,
     process: Option<Process>,
     folder: tempfile::TempDir,
@@ -168,7 +170,11 @@ impl TestBed {
         if let Some(process) = self.process.take() {
             process.end();
         }
-        self.process = Some(Process::start(self.another_core(), self.auth.clone()));
+        self.process = Some(Process::start(
+            self.another_core(),
+            self.auth.clone(),
+            self.keys.clone(),
+        ));
     }
 
     pub(crate) fn pass(&self, span: Duration) {

@@ -13,6 +13,7 @@ mod alert_delivered_again;
 mod bad_bodies;
 mod bad_requests;
 mod connection_is_missing;
+mod entra_tokens;
 mod events;
 mod every_alert;
 mod fault_of_our_own;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use itsm_connector::adapters::file_vault::FileVault;
 use itsm_connector::adapters::state_store;
+use itsm_connector::domain::entra::EntraAuth;
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::webhook_auth::WebhookAuth;
+use itsm_connector::ports::KeySet;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use simulators::fault::FaultRule;
@@ -21,6 +23,7 @@ pub(crate) struct Builder {
     faults: Vec<FaultRule>,
     definition: Value,
     auth: WebhookAuth,
+    keys: Option<Arc<dyn KeySet>>,
     keeps_state_in_a_folder: bool,
     keys_are_unique: bool,
     hurry: u32,
@@ -40,6 +43,7 @@ impl Builder {
                 "actions": { "default": { "work_item_type": "incident" } },
             }),
             auth: WebhookAuth::Open,
+            keys: None,
             keeps_state_in_a_folder: false,
             keys_are_unique: false,
             hurry: 1,
@@ -71,6 +75,15 @@ impl Builder {
     #[must_use]
     pub(crate) fn key(mut self, key: &str) -> Self {
         self.auth = WebhookAuth::Keys(vec![Sha256::digest(key.as_bytes()).into()]);
+        self
+    }
+
+    /// Only who shows a token of this tenant's may deliver, checked by these keys; a key shows the health page.
+    #[must_use]
+    pub(crate) fn entra(mut self, entra: EntraAuth, keys: Arc<dyn KeySet>, key: &str) -> Self {
+        let health = vec![Sha256::digest(key.as_bytes()).into()];
+        self.auth = WebhookAuth::Entra(entra, health);
+        self.keys = Some(keys);
         self
     }
 
@@ -116,6 +129,7 @@ impl Builder {
             clock: Arc::default(),
             fates,
             auth: self.auth,
+            keys: self.keys,
             definition: self.definition,
             process: None,
             folder,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use itsm_connector::domain::webhook_auth::WebhookAuth;
 use itsm_connector::flows::Core;
+use itsm_connector::flows::callers::Callers;
 use itsm_connector::hosts::intake::Intake;
 use itsm_connector::hosts::local::serve_until;
+use itsm_connector::ports::KeySet;
 use tokio::net::TcpListener;
 
 use super::LOOPBACK;
@@ -25,8 +27,13 @@ impl Process {
         clippy::disallowed_methods,
         reason = "the bed owns the process that it runs"
     )]
-    pub(super) fn start(core: Core, auth: WebhookAuth) -> Self {
-        let intake = Arc::new(Intake::new(core, auth));
+    pub(super) fn start(core: Core, auth: WebhookAuth, keys: Option<Arc<dyn KeySet>>) -> Self {
+        let clock = Arc::clone(&core.clock);
+        let callers = match keys {
+            Some(keys) => Callers::by_token(auth, clock, keys),
+            None => Callers::by_key(auth, clock),
+        };
+        let intake = Arc::new(Intake::for_callers(core, callers));
         let listener = std::net::TcpListener::bind(LOOPBACK).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,0 +1,192 @@
+//! A tenant of Microsoft Entra ID: it publishes its signing keys and signs tokens, good ones and any other.
+//!
+//! Written from the documentation of access tokens and of the secure webhook (the shapes are in the claims' reference of
+//! the identity platform), over the cryptography alone: nothing in here knows how tokens are checked.
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use bytes::Bytes;
+use data_encoding::BASE64URL_NOPAD;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::machine::{Answer, Delivery, Machine};
+
+/// How long a token lasts: Entra draws between 60 and 90 minutes.
+const LIFE_SECONDS: i64 = 75 * 60;
+
+/// A tenant.
+#[derive(Debug)]
+pub struct Entra {
+    /// Its id.
+    pub tenant: String,
+    keys: Vec<Key>,
+    made: u32,
+    /// What is answered in place of the keys.
+    pub instead: Option<(u16, String)>,
+    /// True while nobody answers.
+    pub is_away: bool,
+    /// How often the keys were asked for.
+    pub asked: u32,
+}
+
+#[derive(Debug)]
+struct Key {
+    kid: String,
+    pair: KeyPair,
+}
+
+/// The key cannot be made or used; aws-lc says no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cryptography;
+
+impl Entra {
+    /// A tenant with one key.
+    pub fn new(tenant: &str) -> Result<Self, Cryptography> {
+        let mut entra = Self {
+            tenant: tenant.to_owned(),
+            keys: Vec::new(),
+            made: 0,
+            instead: None,
+            is_away: false,
+            asked: 0,
+        };
+        entra.add_key()?;
+        Ok(entra)
+    }
+
+    /// Publishes a further key and signs with it from now on.
+    pub fn add_key(&mut self) -> Result<(), Cryptography> {
+        self.made += 1;
+        self.keys.push(Key {
+            kid: format!("key-{}-of-{}", self.made, self.tenant),
+            pair: KeyPair::generate(KeySize::Rsa2048).map_err(|_| Cryptography)?,
+        });
+        Ok(())
+    }
+
+    /// Takes the oldest key back.
+    pub fn retire_oldest(&mut self) {
+        if self.keys.len() > 1 {
+            self.keys.remove(0);
+        }
+    }
+
+    /// The id of the key that signs now.
+    pub fn kid(&self) -> &str {
+        self.keys.last().map_or("", |key| &key.kid)
+    }
+
+    /// What is published (RFC 7517), with what Entra puts beside the key itself.
+    pub fn key_set(&self) -> Value {
+        let keys: Vec<Value> = self
+            .keys
+            .iter()
+            .map(|key| {
+                let public = key.pair.public_key();
+                let part = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+                json!({
+                    "kty": "RSA",
+                    "use": "sig",
+                    "kid": key.kid,
+                    "x5t": key.kid,
+                    "n": part(public.modulus().big_endian_without_leading_zero()),
+                    "e": part(public.exponent().big_endian_without_leading_zero()),
+                    "x5c": ["MIIC"],
+                    "issuer": format!("https://login.microsoftonline.com/{}/v2.0", self.tenant),
+                })
+            })
+            .collect();
+        json!({ "keys": keys })
+    }
+
+    /// The claims of an app's token of version 1.0.
+    pub fn claims_v1(&self, audience: &str, caller: &str, now_ms: i64) -> Value {
+        let now = now_ms.div_euclid(1000);
+        json!({
+            "aud": audience,
+            "iss": format!("https://sts.windows.net/{}/", self.tenant),
+            "iat": now, "nbf": now, "exp": now + LIFE_SECONDS,
+            "aio": "x", "appid": caller, "appidacr": "2",
+            "idp": format!("https://sts.windows.net/{}/", self.tenant),
+            "oid": "99999999-0001-4000-8000-000000000001",
+            "rh": "x", "sub": "99999999-0001-4000-8000-000000000001",
+            "tid": self.tenant, "uti": "x", "ver": "1.0",
+            "roles": ["ActionGroupsSecureWebhook"],
+        })
+    }
+
+    /// The claims of an app's token of version 2.0.
+    pub fn claims_v2(&self, audience: &str, caller: &str, now_ms: i64) -> Value {
+        let now = now_ms.div_euclid(1000);
+        json!({
+            "aud": audience,
+            "iss": format!("https://login.microsoftonline.com/{}/v2.0", self.tenant),
+            "iat": now, "nbf": now, "exp": now + LIFE_SECONDS,
+            "aio": "x", "azp": caller, "azpacr": "2",
+            "oid": "99999999-0001-4000-8000-000000000001",
+            "rh": "x", "sub": "99999999-0001-4000-8000-000000000001",
+            "tid": self.tenant, "uti": "x", "ver": "2.0",
+            "roles": ["ActionGroupsSecureWebhook"],
+        })
+    }
+
+    /// The header of a token by the key that signs now.
+    pub fn header(&self) -> Value {
+        json!({ "typ": "JWT", "alg": "RS256", "x5t": self.kid(), "kid": self.kid() })
+    }
+
+    /// A token with these claims.
+    pub fn token(&self, claims: &Value) -> Result<String, Cryptography> {
+        self.signed(&self.header(), claims)
+    }
+
+    /// A token with this header and these claims, signed by RS256 whatever the header says.
+    pub fn signed(&self, header: &Value, claims: &Value) -> Result<String, Cryptography> {
+        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let message = format!("{}.{}", part(header), part(claims));
+        let key = self.keys.last().ok_or(Cryptography)?;
+        let mut signature = vec![0; key.pair.public_modulus_len()];
+        key.pair
+            .sign(
+                &RSA_PKCS1_SHA256,
+                &SystemRandom::new(),
+                message.as_bytes(),
+                &mut signature,
+            )
+            .map_err(|_| Cryptography)?;
+        Ok(format!("{message}.{}", BASE64URL_NOPAD.encode(&signature)))
+    }
+}
+
+impl Machine for Entra {
+    fn answer(&mut self, request: Request<Bytes>, _now_ms: i64) -> Answer {
+        let keys = format!("/{}/discovery/v2.0/keys", self.tenant);
+        let (status, body) = if request.uri().path() == keys {
+            self.asked += 1;
+            match &self.instead {
+                Some((status, body)) => (*status, body.clone()),
+                None => (200, self.key_set().to_string()),
+            }
+        } else {
+            let error = json!({ "error": "invalid_tenant", "error_codes": [90002] });
+            (400, error.to_string())
+        };
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        );
+        Answer {
+            response,
+            delivery: match self.is_away {
+                true => Delivery::NeverRead,
+                false => Delivery::Whole,
+            },
+        }
+    }
+}
