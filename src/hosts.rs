@@ -1,6 +1,9 @@
-//! Where a function runs: on AWS Lambda or at the desk. The function does not know; this looks and picks.
+//! Where a function runs: on AWS Lambda, as an Azure Functions custom handler, or at the desk. The function does not know;
+//! this looks and picks.
 
+pub mod azure_functions;
 pub mod health;
+mod http_server;
 pub mod intake;
 pub mod lambda;
 pub mod local;
@@ -34,6 +37,19 @@ pub fn run<E: std::error::Error>(build: impl FnOnce(&Settings) -> Result<Functio
         Ok(settings) => settings,
         Err(error) => return refuse(&error.to_string(), error.hint),
     };
+    // The Functions host asks at the port from the process's start on, so that it is bound before anything else is done.
+    let custom_handler = match settings.platform {
+        Platform::AzureFunctions { port } => match azure_functions::bind(port) {
+            Ok(listener) => Some(listener),
+            Err(error) => {
+                return refuse(
+                    &format!("port {port}: {error}"),
+                    "the Functions host chooses the port; it starts the process again with another",
+                );
+            }
+        },
+        Platform::Lambda | Platform::Local => None,
+    };
     let function = match build(&settings) {
         Ok(function) => function,
         Err(error) => {
@@ -51,11 +67,14 @@ pub fn run<E: std::error::Error>(build: impl FnOnce(&Settings) -> Result<Functio
         Err(error) => return refuse(&error.to_string(), "the operating system refused a runtime"),
     };
     let served = runtime.block_on(async {
-        match settings.platform {
-            Platform::Lambda => lambda::serve(function)
+        match (settings.platform, custom_handler) {
+            (Platform::Lambda, _) => lambda::serve(function)
                 .await
                 .map_err(|error| error.to_string()),
-            Platform::Local => local::serve(function, settings.listen)
+            (_, Some(listener)) => azure_functions::serve(function, listener)
+                .await
+                .map_err(|error| error.to_string()),
+            (_, None) => local::serve(function, settings.listen)
                 .await
                 .map_err(|error| format!("{}: {error}", settings.listen)),
         }

@@ -36,6 +36,11 @@ pub enum StateLocation {
 pub enum Platform {
     /// AWS Lambda.
     Lambda,
+    /// Azure Functions, as its custom handler.
+    AzureFunctions {
+        /// Where its host asks us.
+        port: u16,
+    },
     /// The desk: plain HTTP and timers in this process.
     Local,
 }
@@ -163,12 +168,15 @@ fn platform(variable: &dyn Fn(&str) -> Option<String>) -> Result<Platform, Setti
     }
     match variable("FUNCTIONS_CUSTOMHANDLER_PORT") {
         None => Ok(Platform::Local),
-        Some(port) => Err(SettingsError {
-            variable: "FUNCTIONS_CUSTOMHANDLER_PORT",
-            found: port.chars().take(20).collect(),
-            expected: "AWS Lambda or the desk",
-            hint: "this version does not run as an Azure Functions custom handler yet",
-        }),
+        Some(port) => match port.parse() {
+            Ok(port) if port > 0 => Ok(Platform::AzureFunctions { port }),
+            _ => Err(SettingsError {
+                variable: "FUNCTIONS_CUSTOMHANDLER_PORT",
+                found: shown(&port),
+                expected: "a port, as the Functions host sets it",
+                hint: "do not set it yourself; without it the function runs at the desk",
+            }),
+        },
     }
 }
 
@@ -411,6 +419,7 @@ mod tests {
             ],
             vec![("ITSMC_LISTEN", "0.0.0.0:7071")],
             vec![("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")],
+            vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "http")],
             vec![("FUNCTIONS_CUSTOMHANDLER_PORT", "8080")],
             vec![("ITSMC_WEBHOOK_AUTH", "key")],
             vec![
@@ -484,5 +493,10 @@ mod tests {
         assert!(keys.is_empty());
         let lambda = [("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1"), key[0], key[1]];
         assert_eq!(settings(&lambda).unwrap().platform, Platform::Lambda);
+        let azure = [("FUNCTIONS_CUSTOMHANDLER_PORT", "40001"), key[0], key[1]];
+        assert_eq!(
+            settings(&azure).unwrap().platform,
+            Platform::AzureFunctions { port: 40001 }
+        );
     }
 }

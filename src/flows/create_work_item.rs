@@ -115,7 +115,17 @@ pub async fn receive(
     delivery: Delivery,
     labelled: Labelled,
 ) -> Result<Answer, NotKept> {
-    let budget = Budget::new(&*core.clock, ANSWER_WITHIN);
+    receive_within(core, delivery, labelled, ANSWER_WITHIN).await
+}
+
+/// The same where the platform may end us sooner.
+pub async fn receive_within(
+    core: &Core,
+    delivery: Delivery,
+    labelled: Labelled,
+    within: Duration,
+) -> Result<Answer, NotKept> {
+    let budget = Budget::new(&*core.clock, within.min(ANSWER_WITHIN));
 
     // Whom is it for? Asked of memory, and of the vault only when cold. If it cannot be asked, the drain finds out.
     let (name, action) = (delivery.connection(), delivery.action());

@@ -13,10 +13,11 @@ use http::{HeaderMap, Method, StatusCode};
 use super::health;
 use super::reply::Reply;
 use super::route::{Route, route};
+use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::secret::Secret;
-use crate::domain::webhook_auth::WebhookAuth;
+use crate::domain::webhook_auth::{Admitted, WebhookAuth};
 use crate::flows::callers::{Callers, NotAdmitted, Shown};
-use crate::flows::create_work_item::{self, Answer, Labelled, NotKept};
+use crate::flows::create_work_item::{self, ANSWER_WITHIN, Answer, Labelled, NotKept};
 use crate::flows::{Core, drain};
 use crate::inbound::webhook::{Delivery, Unverified, Verified, Webhook};
 
@@ -111,8 +112,21 @@ impl Intake {
         }
     }
 
+    /// The request of somebody whom the platform itself has let in, and who is nobody's proxy.
+    pub fn invoked(&self, connection: ConnectionName, action: ActionName) -> Accepted {
+        Accepted {
+            webhook: Webhook::<Unverified>::new(connection, action).verify(Admitted::by_platform()),
+            labelled: Labelled::Json,
+        }
+    }
+
     /// Takes the body of a verified request.
     pub async fn take(&self, accepted: Accepted, body: Bytes) -> Reply {
+        self.take_within(accepted, body, ANSWER_WITHIN).await
+    }
+
+    /// The same where the platform may end us sooner.
+    pub async fn take_within(&self, accepted: Accepted, body: Bytes, within: Duration) -> Reply {
         if body.len() > BODY_BYTES_MAX {
             return Reply::too_large();
         }
@@ -120,7 +134,7 @@ impl Intake {
         let delivery = webhook.with_body(body);
         let started = self.core.clock.monotonic();
         let (connection, action) = (delivery.connection().clone(), delivery.action().clone());
-        let received = AssertUnwindSafe(self.receive(delivery, labelled))
+        let received = AssertUnwindSafe(self.receive(delivery, labelled, within))
             .catch_unwind()
             .await;
         let duration_ms = u64::try_from(
@@ -155,8 +169,13 @@ impl Intake {
         }
     }
 
-    async fn receive(&self, delivery: Delivery, labelled: Labelled) -> Result<Answer, NotKept> {
-        create_work_item::receive(&self.core, delivery, labelled).await
+    async fn receive(
+        &self,
+        delivery: Delivery,
+        labelled: Labelled,
+        within: Duration,
+    ) -> Result<Answer, NotKept> {
+        create_work_item::receive_within(&self.core, delivery, labelled, within).await
     }
 
     /// Finishes what is pending, within `span`. A fault ends this run, not the process.
@@ -178,8 +197,8 @@ impl Intake {
 }
 
 fn log_not_kept(
-    connection: &crate::domain::name::ConnectionName,
-    action: &crate::domain::name::ActionName,
+    connection: &ConnectionName,
+    action: &ActionName,
     duration_ms: u64,
     reason: &NotKept,
 ) {
@@ -196,7 +215,7 @@ fn log_not_kept(
     }
 }
 
-fn log_not_admitted(connection: &crate::domain::name::ConnectionName, reason: &NotAdmitted) {
+fn log_not_admitted(connection: &ConnectionName, reason: &NotAdmitted) {
     match reason {
         // Anybody can send one; a line for each would be theirs to write.
         NotAdmitted::NoKey => {

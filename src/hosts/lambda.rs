@@ -1,52 +1,80 @@
-//! AWS Lambda: function URLs and HTTP API v2 (the same shape), and schedules.
+//! AWS Lambda: function URLs and HTTP APIs (payload formats 1.0 and 2.0), schedules, and direct invocations with
+//! `{"connection":…,"action":…,"alert":…}`.
 //!
 //! The runtime is polled before anything else is done; what an event is, its shape says.
 
+mod request;
+
 use std::time::Duration;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::encodings::Body;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::Function;
-use super::intake::{Head, Intake, Opened};
+use super::intake::{Intake, Opened};
 use super::reply::Reply;
+use crate::domain::name::{ActionName, ConnectionName};
+use request::Request;
 
 /// What is kept back of the invocation's time, so that the answer leaves before the platform ends it.
 const RESERVE: Duration = Duration::from_secs(1);
 
 /// How an event says what it is.
 #[derive(Deserialize)]
-struct Shape {
+struct Shape<'a> {
     #[serde(rename = "requestContext", default)]
     request_context: Option<RequestContext>,
+    #[serde(rename = "httpMethod", default)]
+    http_method: Option<IgnoredAny>,
     #[serde(rename = "detail-type", default)]
-    detail_type: Option<String>,
+    detail_type: Option<IgnoredAny>,
     #[serde(default)]
-    source: Option<String>,
+    source: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    alert: Option<&'a RawValue>,
+    #[serde(default)]
+    connection: Option<String>,
+    #[serde(default)]
+    action: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct RequestContext {
     #[serde(default)]
-    http: Option<serde::de::IgnoredAny>,
+    http: Option<IgnoredAny>,
 }
 
 /// An event that this function does not take.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the event is neither a request of a function URL or HTTP API v2 nor a schedule's; payload format 2.0 is expected"
-)]
-pub struct NotOurEvent;
+pub enum NotDone {
+    /// Its shape is that of none we know.
+    #[error(
+        "the event is no request of a function URL or HTTP API (payload format 1.0 or 2.0), no schedule's, and no `{{\"connection\":…,\"action\":…,\"alert\":…}}`"
+    )]
+    NotOurEvent,
+    /// An alert that came by a direct invocation was not kept. Lambda tries an asynchronous one again.
+    #[error("{title} (status {status}): {detail}")]
+    NotKept {
+        /// What a sender over HTTP would be told.
+        status: u16,
+        /// In short.
+        title: String,
+        /// In more words.
+        detail: String,
+    },
+}
 
-impl From<NotOurEvent> for Diagnostic {
-    fn from(error: NotOurEvent) -> Self {
+impl From<NotDone> for Diagnostic {
+    fn from(error: NotDone) -> Self {
+        let error_type = match error {
+            NotDone::NotOurEvent => "NotOurEvent",
+            NotDone::NotKept { .. } => "NotKept",
+        };
         Diagnostic {
-            error_type: "NotOurEvent".to_owned(),
+            error_type: error_type.to_owned(),
             error_message: error.to_string(),
         }
     }
@@ -65,14 +93,12 @@ pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
 async fn handle(
     function: &Function,
     event: LambdaEvent<Box<RawValue>>,
-) -> Result<Box<RawValue>, NotOurEvent> {
-    let left = event
+) -> Result<Box<RawValue>, NotDone> {
+    let deadline = event
         .context
         .deadline()
         .duration_since(std::time::SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let payload = event.payload.get();
-    let shape: Shape = serde_json::from_str(payload).map_err(|_| NotOurEvent)?;
     match function {
         Function::NothingYet { name } => {
             tracing::warn!(
@@ -81,50 +107,81 @@ async fn handle(
             );
             Ok(raw("{\"outcome\":\"nothing to do yet\"}".to_owned()))
         }
-        Function::CreateWorkItem(intake)
-            if shape
-                .request_context
-                .is_some_and(|context| context.http.is_some()) =>
-        {
-            let request: ApiGatewayV2httpRequest =
-                serde_json::from_str(payload).map_err(|_| NotOurEvent)?;
-            Ok(response(answer(intake, request).await))
+        Function::CreateWorkItem(intake) => {
+            let now = intake.core().clock.now().as_millis();
+            let now = Duration::from_millis(u64::try_from(now).unwrap_or(0));
+            let left = deadline.saturating_sub(now).saturating_sub(RESERVE);
+            create_work_item(intake, event.payload.get(), left).await
         }
-        Function::CreateWorkItem(intake)
-            if shape.detail_type.is_some() || shape.source.is_some() =>
-        {
-            let now = Duration::from_millis(
-                u64::try_from(intake.core().clock.now().as_millis()).unwrap_or(0),
-            );
-            intake
-                .drain(left.saturating_sub(now).saturating_sub(RESERVE))
-                .await;
-            Ok(raw("{\"outcome\":\"drained\"}".to_owned()))
-        }
-        Function::CreateWorkItem(_) => Err(NotOurEvent),
     }
 }
 
-async fn answer(intake: &Intake, request: ApiGatewayV2httpRequest) -> Reply {
-    let http = &request.request_context.http;
-    let method = Method::from_bytes(http.method.as_str().as_bytes()).unwrap_or(Method::GET);
-    let path = request
-        .raw_path
-        .as_deref()
-        .or(http.path.as_deref())
-        .unwrap_or("/");
-    let head = Head {
-        method: &method,
-        path,
-        query: request.raw_query_string.as_deref(),
-        headers: &request.headers,
+/// One event of `create-work-item`, with so much time left for it.
+pub async fn create_work_item(
+    intake: &Intake,
+    payload: &str,
+    left: Duration,
+) -> Result<Box<RawValue>, NotDone> {
+    let shape: Shape<'_> = serde_json::from_str(payload).map_err(|_| NotDone::NotOurEvent)?;
+    let version_2 = shape
+        .request_context
+        .is_some_and(|context| context.http.is_some());
+    if version_2 || shape.http_method.is_some() {
+        let request = match version_2 {
+            true => Request::of_version_2(payload),
+            false => Request::of_version_1(payload),
+        };
+        let request = request.ok_or(NotDone::NotOurEvent)?;
+        return Ok(response(answer(intake, request, left).await, version_2));
+    }
+    if let Some(alert) = shape.alert {
+        let (connection, action) = (shape.connection, shape.action);
+        return invoked(intake, connection, action, alert, left).await;
+    }
+    if shape.detail_type.is_some() || shape.source.is_some() {
+        intake.drain(left).await;
+        return Ok(raw("{\"outcome\":\"drained\"}".to_owned()));
+    }
+    Err(NotDone::NotOurEvent)
+}
+
+/// An alert by a direct invocation: whoever may invoke the function has been let in by the platform.
+async fn invoked(
+    intake: &Intake,
+    connection: Option<String>,
+    action: Option<String>,
+    alert: &RawValue,
+    left: Duration,
+) -> Result<Box<RawValue>, NotDone> {
+    let connection = connection.and_then(|name| ConnectionName::parse(&name).ok());
+    let action = action.map_or_else(
+        || Ok(ActionName::default()),
+        |name| ActionName::parse(&name),
+    );
+    let (Some(connection), Ok(action)) = (connection, action) else {
+        return Err(NotDone::NotOurEvent);
     };
-    let accepted = match intake.open(head).await {
+    let accepted = intake.invoked(connection, action);
+    let body = Bytes::copy_from_slice(alert.get().as_bytes());
+    let reply = intake.take_within(accepted, body, left).await;
+    if reply.status.is_success() {
+        return Ok(raw(String::from_utf8_lossy(&reply.body).into_owned()));
+    }
+    let (title, detail) = reply.told();
+    Err(NotDone::NotKept {
+        status: reply.status.as_u16(),
+        title,
+        detail,
+    })
+}
+
+async fn answer(intake: &Intake, request: Request, left: Duration) -> Reply {
+    let accepted = match intake.open(request.head()).await {
         Opened::Answer(reply) => return reply,
         Opened::Body(accepted) => accepted,
     };
-    match body(request.body.unwrap_or_default(), request.is_base64_encoded) {
-        Some(body) => intake.take(*accepted, body).await,
+    match body(request.body, request.is_base64) {
+        Some(body) => intake.take_within(*accepted, body, left).await,
         None => Reply::bad_request(),
     }
 }
@@ -144,22 +201,22 @@ fn body(text: String, is_base64: bool) -> Option<Bytes> {
     }
 }
 
-fn response(reply: Reply) -> Box<RawValue> {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static(reply.content_type),
-    );
-    for (name, value) in reply.headers {
-        headers.insert(name, HeaderValue::from_static(value));
+/// The same members in both versions, but that version 1.0 must be told that a body is text.
+fn response(reply: Reply, version_2: bool) -> Box<RawValue> {
+    let mut headers = serde_json::Map::new();
+    headers.insert("content-type".to_owned(), reply.content_type.into());
+    for (name, value) in &reply.headers {
+        headers.insert((*name).to_owned(), (*value).into());
     }
-    let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = i64::from(reply.status.as_u16());
-    response.headers = headers;
-    response.body = Some(Body::Text(
-        String::from_utf8_lossy(&reply.body).into_owned(),
-    ));
-    raw(serde_json::to_string(&response).unwrap_or_else(|_| "{\"statusCode\":503}".to_owned()))
+    let mut response = serde_json::json!({
+        "statusCode": reply.status.as_u16(),
+        "headers": headers,
+        "body": String::from_utf8_lossy(&reply.body),
+    });
+    if !version_2 {
+        response["isBase64Encoded"] = false.into();
+    }
+    raw(response.to_string())
 }
 
 fn raw(text: String) -> Box<RawValue> {

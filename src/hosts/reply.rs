@@ -49,6 +49,13 @@ impl Reply {
         }
     }
 
+    /// Title and detail of a problem; empty for what is none.
+    pub fn told(&self) -> (String, String) {
+        let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+        (text("title"), text("detail"))
+    }
+
     fn problem(
         status: StatusCode,
         kind: &'static str,
@@ -185,6 +192,15 @@ impl Reply {
             "Bad request",
             "the request is broken off or not HTTP",
             "look at what stands between the sender and this address",
+        )
+    }
+
+    /// The host took the body away. It is worth another try: settings may be mended meanwhile.
+    pub fn body_lost() -> Self {
+        Self::unavailable(
+            "urn:itsm-connector:body-lost",
+            "The body did not arrive",
+            "the Functions host sent the request on without its body",
         )
     }
 

@@ -8,6 +8,7 @@ mod clock;
 mod deaths;
 mod drains;
 mod fates;
+mod functions_host;
 mod instance;
 mod neighbours;
 mod outside;
@@ -37,6 +38,7 @@ pub(crate) use builder::Builder;
 pub(crate) use canary::Canary;
 pub(crate) use clock::{Dice, MovableClock};
 pub(crate) use fates::{Fate, Fates, Service, Step};
+pub(crate) use functions_host::FunctionsHost;
 pub(crate) use instance::{Calls, Instance, State};
 use outside::{FatedStore, FatedTransport, FatedVault};
 pub(crate) use overheard::Overheard;
@@ -111,6 +113,10 @@ impl TestBed {
     }
 
     pub(crate) fn intake(&self) -> &Intake {
+        &self.process().intake
+    }
+
+    pub(crate) fn shared_intake(&self) -> &Arc<Intake> {
         &self.process().intake
     }
 

@@ -21,6 +21,7 @@ mod fields;
 mod four_processes;
 mod gate_and_pace;
 mod groups;
+mod hosts;
 mod import_sets;
 mod killed_between_steps;
 mod limit_is_announced;
