@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod alert_to_work_item;
+pub mod allow_list;
 pub mod allowance;
 pub mod backoff;
 pub mod connection;

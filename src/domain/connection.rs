@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Alert, Severity};
+use super::allow_list::AllowList;
 use super::name::{ActionName, ConnectionName};
 use super::secret::Secret;
 use super::server_url::ServerUrl;
@@ -262,6 +263,8 @@ pub struct Action {
     pub storm: Option<StormOptions>,
     /// Whether work items are made.
     pub mode: Mode,
+    /// Which alerts it takes.
+    pub allowed: AllowList,
     /// The product's code for how it was solved.
     pub close_code: Option<String>,
     /// Impact and urgency where they differ from the default.

@@ -3,6 +3,8 @@
 //! The answer never depends on the ITSM product or the vault: 2xx as soon as the alert is durable, 503 only when it
 //! cannot be made durable (promise P4). What is not finished in time, the drain finishes by the same code.
 
+pub(super) mod quarantine;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,6 @@ use crate::domain::identity::{EpisodeId, EventId, Firing};
 use crate::domain::slot::{Event, Rest};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::WorkItemRef;
-use crate::inbound::common_alert_schema::{self, NotAnAlert};
 use crate::inbound::webhook::Delivery;
 use crate::stores::connections::Lookup;
 use crate::stores::objects::{Creation, STORE_CALL_MAX, StoreFailure};
@@ -142,9 +143,12 @@ pub async fn receive_within(
     };
 
     // What is it? A body that is not understood is kept raw.
-    let alert = match common_alert_schema::parse(&delivery) {
+    let action = connection
+        .as_ref()
+        .and_then(|connection| connection.actions.get(delivery.action()));
+    let alert = match quarantine::look(&delivery, action) {
         Ok(alert) => alert,
-        Err(reason) => return quarantine(core, &delivery, &reason, labelled).await,
+        Err(reason) => return quarantine::keep(core, &delivery, &reason, labelled).await,
     };
     let event = event_of(core, &delivery, &alert);
 
@@ -362,43 +366,4 @@ async fn keep(
     };
     let (kept, gate, head, ()) = futures_util::future::join4(keeping, gate, head, uniqueness).await;
     (kept, gate, head)
-}
-
-async fn quarantine(
-    core: &Core,
-    delivery: &Delivery,
-    reason: &NotAnAlert,
-    labelled: Labelled,
-) -> Result<Answer, NotKept> {
-    if labelled == Labelled::Otherwise {
-        return Err(NotKept::NotJson);
-    }
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let now = core.clock.now();
-        let kept = core
-            .quarantine
-            .keep(
-                delivery.connection(),
-                delivery.action(),
-                reason.reason,
-                &reason.to_string(),
-                now,
-                delivery.body(),
-            )
-            .await;
-        match kept {
-            Ok(id) => {
-                tracing::warn!(connection = %delivery.connection(), action = %delivery.action(), body = %id, reason = reason.reason, "the body is not understood; it is kept in quarantine");
-                return Ok(Answer {
-                    event: id.to_string(),
-                    outcome: Outcome::Quarantined,
-                    work_items: Vec::new(),
-                });
-            }
-            Err(failure) if tries >= KEEP_TRIES => return Err(failure.into()),
-            Err(_) => {}
-        }
-    }
 }

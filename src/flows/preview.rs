@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::create_work_item::event_at;
+use super::create_work_item::{event_at, quarantine};
 use crate::domain::alert::{Alert, Condition};
 use crate::domain::alert_to_work_item;
 use crate::domain::connection::{Action, Connection, Grouping, Mode, OnRepeat};
@@ -13,7 +13,7 @@ use crate::domain::name::ActionName;
 use crate::domain::row::Row;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Change, NewWorkItem};
-use crate::inbound::common_alert_schema::{self, NotAnAlert};
+use crate::inbound::common_alert_schema::NotAnAlert;
 use crate::inbound::webhook::Delivery;
 
 /// Columns of a row that tell a reader which row it is.
@@ -101,7 +101,7 @@ pub fn preview(
         .actions
         .get(action_name)
         .ok_or_else(|| NotPreviewed::NoAction(action_name.clone()))?;
-    let alert = common_alert_schema::parse(delivery)?;
+    let alert = quarantine::look(delivery, Some(action))?;
     let event = event_at(now, delivery, &alert);
     let targets = grouping::targets(
         &connection.name,

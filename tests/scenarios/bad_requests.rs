@@ -239,6 +239,31 @@ async fn w35_heads_that_are_too_large() {
     bed.end().await;
 }
 
+/// hyper goes by the chunks (RFC 9112 §6.3) and reads nothing after them, so that what is smuggled is never a request.
+#[tokio::test]
+async fn w36_a_length_and_chunks_at_once() {
+    let bed = TestBed::usual().await;
+    let smuggled = request("POST", PLACE, &[JSON], alert().as_bytes());
+    let length = format!("Content-Length: {}", smuggled.len() + 5);
+    let chunks = "Transfer-Encoding: chunked";
+    for [first, second] in [[length.as_str(), chunks], [chunks, length.as_str()]] {
+        let head = format!(
+            "POST {PLACE} HTTP/1.1\r\nHost: x\r\n{JSON}\r\n{first}\r\n{second}\r\n\r\n0\r\n\r\n"
+        );
+        let bytes = [head.as_bytes(), &smuggled].concat();
+        let answer = bed.send(&bytes).await.unwrap();
+        assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
+        assert!(!answer.body.contains("created"), "{answer:?}");
+    }
+    let twice = format!(
+        "POST {PLACE} HTTP/1.1\r\nHost: x\r\n{JSON}\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{{}}    "
+    );
+    assert_eq!(bed.send(twice.as_bytes()).await.unwrap().status, 400);
+    assert!(bed.servicenow().incidents().is_empty());
+    assert_eq!(bed.objects("journal").await, [""; 0]);
+    bed.end().await;
+}
+
 #[tokio::test]
 async fn w38_only_the_whole_key_opens() {
     let bed = TestBed::with_servicenow(Default::default())

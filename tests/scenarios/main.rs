@@ -18,6 +18,7 @@ mod events;
 mod every_alert;
 mod fault_of_our_own;
 mod fields;
+mod foreign_alerts;
 mod four_processes;
 mod gate_and_pace;
 mod groups;

@@ -10,7 +10,9 @@ use super::storm;
 use super::ticket_configuration::{self, TicketConfiguration};
 use super::written::ActionDefinition;
 use super::{fields, kinds};
+use crate::domain::allow_list::AllowList;
 use crate::domain::connection::{Action, FieldValue, PartnerType};
+use crate::domain::entra::guid;
 use crate::domain::name::{ActionName, DEFAULT_ACTION};
 use crate::domain::template::Template;
 use crate::domain::{redact, text};
@@ -79,6 +81,7 @@ fn action(
         check_agreement(path, &definition, microsofts, problems);
     }
     check_group(path, definition.assignment_group.as_deref(), problems);
+    check_subscriptions(path, &definition.subscriptions, problems);
     let said = microsofts.as_ref();
     let work_item_type = said
         .map(|said| said.work_item_type)
@@ -110,11 +113,26 @@ fn action(
         already_over: definition.already_over,
         storm,
         mode: definition.mode,
+        allowed: AllowList::new(&definition.subscriptions, &definition.rules),
         close_code: definition.close_code,
         severity: definition.severity,
         event_severity: definition.event_severity,
         assignment_group: definition.assignment_group,
         fields,
+    }
+}
+
+/// A name would never fit: alerts carry the id.
+fn check_subscriptions(path: &str, subscriptions: &[String], problems: &mut Problems) {
+    for (at, subscription) in subscriptions.iter().enumerate() {
+        if guid(subscription.trim()).is_none() {
+            problems.push(Problem::new(
+                &format!("{path}.subscriptions[{at}]"),
+                redact::echo("subscription", subscription),
+                "a subscription's id, a GUID",
+                "`az account show --query id` shows it; alerts do not carry the name",
+            ));
+        }
     }
 }
 

@@ -120,6 +120,12 @@ pub(super) struct ActionDefinition {
     /// `shadow`: everything but the call to the product, logged.
     #[serde(default)]
     pub(super) mode: Mode,
+    /// Ids of the subscriptions whose alerts are taken; others are kept in quarantine (absent: all).
+    #[serde(default)]
+    pub(super) subscriptions: Vec<String>,
+    /// Names or resource ids of the rules whose alerts are taken; others are kept in quarantine (absent: all).
+    #[serde(default)]
+    pub(super) rules: Vec<String>,
     /// The product's code for how it was solved, where its default is not among the instance's choices.
     #[serde(default)]
     pub(super) close_code: Option<String>,

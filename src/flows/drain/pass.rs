@@ -14,11 +14,10 @@ use super::{CALLS_AT_ONCE, DRAIN_CALL_MAX, Drained, ORPHAN_AGE, bury, no_longer_
 use crate::domain::connection::Connection;
 use crate::domain::slot::Rest;
 use crate::domain::timestamp::Timestamp;
-use crate::flows::create_work_item::event_of;
+use crate::flows::create_work_item::{event_of, quarantine};
 use crate::flows::gatekeeper::Gatekeeper;
 use crate::flows::settle::{self, Case};
 use crate::flows::{Budget, Core};
-use crate::inbound::common_alert_schema;
 use crate::inbound::webhook::Delivery;
 use crate::stores::connections::Lookup;
 use crate::stores::objects::StoreFailure;
@@ -183,7 +182,7 @@ impl<'a> Pass<'a> {
         let Some(action) = connection.actions.get(delivery.action()).cloned() else {
             return self.give_up(marker, &delivery, received_at).await;
         };
-        let alert = match common_alert_schema::parse(&delivery) {
+        let alert = match quarantine::look(&delivery, Some(&action)) {
             Ok(alert) => alert,
             Err(reason) => {
                 let now = self.core.clock.now();

@@ -16,8 +16,7 @@ use crate::domain::identity::{EventId, SlotId};
 use crate::domain::name::ActionName;
 use crate::domain::slot::{Event, Phase, Slot};
 use crate::domain::storm::{self, Arrival, StormOptions, Way};
-use crate::flows::create_work_item::event_of;
-use crate::inbound::common_alert_schema;
+use crate::flows::create_work_item::{event_of, quarantine};
 use crate::inbound::webhook::Delivery;
 use crate::stores::numbered_log::{Append, Head};
 use crate::stores::objects::StoreFailure;
@@ -181,10 +180,10 @@ impl Pass<'_> {
             return Ok(Looked::Usual(marker));
         };
         let delivery = Delivery::from_journal(name.clone(), entry.action, entry.body);
-        let Some(action) = self.storm_action(delivery.action()) else {
+        let Some((action, _)) = self.storm_action(delivery.action()) else {
             return Ok(Looked::Usual(marker));
         };
-        let Ok(alert) = common_alert_schema::parse(&delivery) else {
+        let Ok(alert) = quarantine::look(&delivery, Some(action)) else {
             return Ok(Looked::Usual(marker));
         };
         // One thing that is told of in several messages has one work item as it is.
@@ -197,7 +196,7 @@ impl Pass<'_> {
         let mut event = event_of(core, &delivery, &alert);
         event.received_at = received_at;
         let is_left_out =
-            action.0.already_over == AlreadyOver::Nothing && event.condition == Condition::Fired;
+            action.already_over == AlreadyOver::Nothing && event.condition == Condition::Fired;
         if is_left_out {
             let end = EventId::new(&event.episode, Condition::Resolved.as_str());
             if core.journal.read(name, &end).await?.is_some() {
