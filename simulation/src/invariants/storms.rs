@@ -1,7 +1,7 @@
 //! What must hold of storms in the end: each of their alerts is told in one work item, which they share.
 
 use itsm_connector::domain::identity::{EventId, ItemId, SlotId};
-use itsm_connector::domain::slot::{Phase, Write};
+use itsm_connector::domain::slot::{EarlyResolve, Phase, Write};
 use serde_json::Value;
 
 use super::slots::Ending;
@@ -112,6 +112,12 @@ pub(super) fn check_storm(ending: &Ending<'_>) {
         let in_texts = texts.matches(&episode.told_as).count();
         let in_notes = notes.matches(&episode.told_as).count();
         let begun = begun(&ending.history, event);
+        // Over before its turn came: there was nothing to tell any more.
+        let is_of_it = |early: &EarlyResolve| early.episode == episode.id;
+        let mut past = ending.history.iter();
+        if in_texts + in_notes == 0 && past.any(|one| one.state.early.iter().any(is_of_it)) {
+            continue;
+        }
         let seen = format!(
             "slot {}: {:?} stands {in_texts} times in descriptions and {in_notes} times in notes; {begun} notes were begun",
             ending.slot, episode.told_as

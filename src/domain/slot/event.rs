@@ -62,9 +62,7 @@ fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot,
         Phase::Creating { until, .. } if now < *until => rest(slot, Rest::Later(*until)),
         Phase::Creating { attempt, .. } => take_over(slot, *attempt, now, rules, event),
         // Adopted, and nobody's yet: nobody else sees to the audit (seed 2564 of the simulation).
-        Phase::Open { .. }
-            if rules.lists_all && slot.firing.is_empty() && slot.has_a_due_audit(now) =>
-        {
+        Phase::Open { .. } if slot.is_nobodys_yet(rules) && slot.has_a_due_audit(now) => {
             match owed(slot, now, rules) {
                 (next, Effect::Rest(Rest::Known)) => (next, Effect::Rest(Rest::Later(now))),
                 other => other,
@@ -89,7 +87,9 @@ fn on_fired(slot: &Slot, now: Timestamp, rules: &Rules, event: &Event) -> (Slot,
         {
             counted(slot, event, Rest::Known)
         }
-        Phase::Open { .. } | Phase::Done { .. } if slot.ended_early(&event.episode).is_some() => {
+        Phase::Open { .. } | Phase::Done { .. }
+            if slot.ended_early(&event.episode).is_some() && !slot.is_nobodys_yet(rules) =>
+        {
             // While the group had its item: there is nothing to tell any more.
             came_and_went(slot, event)
         }

@@ -1,7 +1,7 @@
 //! What a slot remembers of events that are settled together: the alerts of a storm.
 
-use super::{Companion, Phase, Slot};
-use crate::domain::identity::{EventId, SlotId};
+use super::{Companion, Phase, Rules, Slot};
+use crate::domain::identity::{EpisodeId, EventId, SlotId};
 
 impl Slot {
     /// The state once its alert is one of a storm; `None` if something was done for it already, so that it goes its own
@@ -27,6 +27,18 @@ impl Slot {
         let mut next = self.clone();
         next.apply(event);
         next
+    }
+
+    /// True if the slot holds this firing, and its end has not come yet: one that has is still to be told to the item, and
+    /// the Fired's marker is what brings that about (seed 35272 of the simulation).
+    pub fn goes_on_holding(&self, episode: &EpisodeId) -> bool {
+        self.firing.contains(episode) && self.ended_early(episode).is_none()
+    }
+
+    /// True of a storm's item that was adopted and not told of anybody: somebody must hold it, be it to end it at once
+    /// (seeds 13167, 16002, 35303 of the simulation).
+    pub(super) fn is_nobodys_yet(&self, rules: &Rules) -> bool {
+        rules.lists_all && self.firing.is_empty() && matches!(self.phase, Phase::Open { .. })
     }
 
     /// Companions that fired: they hold the item open, but for those whose end is known already.

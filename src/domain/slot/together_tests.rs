@@ -306,6 +306,35 @@ fn an_adopted_item_that_is_nobodys_yet_is_audited_before_its_storm_goes_on() {
 }
 
 #[test]
+fn an_adopted_item_of_a_storm_whose_alerts_are_all_over_is_ended() {
+    let rules = Rules {
+        lists_all: true,
+        ..rules()
+    };
+    let fired = event(1, Condition::Fired);
+    let slot = Slot {
+        may_exist: true,
+        ..Slot::default()
+    };
+    let (slot, _) = next(
+        &slot,
+        at(0),
+        &rules,
+        Input::Event(&event(1, Condition::Resolved)),
+    );
+    let (claimed, _) = next(&slot, at(1), &rules, Input::Event(&fired));
+    let (adopted, effect) = next(&claimed, at(1), &rules, Input::Created(&fired, Ok(item())));
+    assert_eq!(effect, Effect::Read);
+    let (noted, _) = read_and_write(&adopted, &fired);
+    assert!(!noted.has_settled(&fired.id) && !noted.goes_on_holding(&fired.episode));
+    let (ending, effect) = next(&noted, at(2), &rules, Input::Event(&fired));
+    assert_eq!(effect, Effect::Read);
+    let (ended, _) = read_and_write(&ending, &fired);
+    assert!(matches!(ended.phase, Phase::Done { .. }));
+    assert!(settled(&ended, &[1], Condition::Fired) && settled(&ended, &[1], Condition::Resolved));
+}
+
+#[test]
 fn an_alert_joins_a_storm_only_while_nothing_was_done_for_it() {
     let storm = SlotId::parse("4abziosmqofnnn6k62sb3m").unwrap();
     let joined = Slot::default().joined(&storm).unwrap();

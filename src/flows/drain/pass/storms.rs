@@ -87,7 +87,7 @@ impl Waiting {
     /// True if the storm's slot holds the effect of its event, also if it does not remember the event by name.
     fn is_settled_in(&self, storm: &Slot) -> bool {
         let still_holds =
-            self.event.condition == Condition::Fired && storm.firing.contains(&self.event.episode);
+            self.event.condition == Condition::Fired && storm.goes_on_holding(&self.event.episode);
         storm.has_settled(&self.event.id) || still_holds
     }
 }
