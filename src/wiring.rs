@@ -23,9 +23,23 @@ pub fn core(
     state: &StateLocation,
     allowed: &AllowedHosts,
 ) -> Result<Core, NotOpened> {
+    core_over(transport(allowed), vault, state, allowed)
+}
+
+/// The one way out of a process: its client, built at the first call, reads the root certificates, which takes
+/// milliseconds.
+fn transport(allowed: &AllowedHosts) -> Arc<dyn Transport> {
+    Arc::new(HttpTransport::new(allowed.clone()))
+}
+
+fn core_over(
+    transport: Arc<dyn Transport>,
+    vault: &VaultLocation,
+    state: &StateLocation,
+    allowed: &AllowedHosts,
+) -> Result<Core, NotOpened> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let vault = self::vault(vault);
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(allowed.clone()));
     let products = Arc::new(ItsmProducts::new(
         transport,
         Arc::clone(&vault),
@@ -54,19 +68,19 @@ pub fn vault(location: &VaultLocation) -> Arc<dyn Vault> {
 
 /// `create-work-item`: the intake over the flows.
 pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
-    let core = core(&settings.vault, &settings.state, &settings.allowed)?;
-    let callers = callers(&settings.auth, &settings.allowed, &core.clock);
+    let transport = transport(&settings.allowed);
+    let (vault, state) = (&settings.vault, &settings.state);
+    let core = core_over(Arc::clone(&transport), vault, state, &settings.allowed)?;
+    let callers = callers(&settings.auth, transport, &core.clock);
     Ok(Intake::for_callers(core, callers))
 }
 
 /// Who may call, as the settings say.
-fn callers(auth: &WebhookAuth, allowed: &AllowedHosts, clock: &Arc<dyn Clock>) -> Callers {
+fn callers(auth: &WebhookAuth, transport: Arc<dyn Transport>, clock: &Arc<dyn Clock>) -> Callers {
     let clock = Arc::clone(clock);
     match auth {
         WebhookAuth::Open | WebhookAuth::Keys(_) => Callers::by_key(auth.clone(), clock),
         WebhookAuth::Entra(entra, _) => {
-            // A client of its own: that of the products may be told to trust another authority.
-            let transport = Arc::new(HttpTransport::new(allowed.clone()));
             let keys = EntraKeys::new(transport, entra.keys_url());
             Callers::by_token(auth.clone(), clock, Arc::new(keys))
         }

@@ -3,6 +3,7 @@
 //! Written from the documentation of access tokens and of the secure webhook (the shapes are in the claims' reference of
 //! the identity platform), over the cryptography alone: nothing in here knows how tokens are checked.
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
@@ -141,6 +142,23 @@ impl Entra {
     /// A token with these claims.
     pub fn token(&self, claims: &Value) -> Result<String, Cryptography> {
         self.signed(&self.header(), claims)
+    }
+
+    /// The attack on verifiers that let the token choose: an HMAC whose key is the public key, under a header that says so.
+    pub fn forged_by_hmac(&self, claims: &Value) -> Result<String, Cryptography> {
+        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let mut header = self.header();
+        header["alg"] = json!("HS256");
+        let message = format!("{}.{}", part(&header), part(claims));
+        let key = self.keys.last().ok_or(Cryptography)?;
+        let public = key.pair.public_key();
+        let modulus = public.modulus();
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, modulus.big_endian_without_leading_zero());
+        let tag = hmac::sign(&secret, message.as_bytes());
+        Ok(format!(
+            "{message}.{}",
+            BASE64URL_NOPAD.encode(tag.as_ref())
+        ))
     }
 
     /// A token with this header and these claims, signed by RS256 whatever the header says.

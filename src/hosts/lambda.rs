@@ -56,7 +56,7 @@ pub enum NotDone {
     )]
     NotOurEvent,
     /// An alert that came by a direct invocation was not kept. Lambda tries an asynchronous one again.
-    #[error("{title} (status {status}): {detail}")]
+    #[error("{title} (status {status}): {detail}; hint: {hint}")]
     NotKept {
         /// What a sender over HTTP would be told.
         status: u16,
@@ -64,6 +64,8 @@ pub enum NotDone {
         title: String,
         /// In more words.
         detail: String,
+        /// What to do.
+        hint: String,
     },
 }
 
@@ -167,11 +169,12 @@ async fn invoked(
     if reply.status.is_success() {
         return Ok(raw(String::from_utf8_lossy(&reply.body).into_owned()));
     }
-    let (title, detail) = reply.told();
+    let [title, detail, hint] = reply.told();
     Err(NotDone::NotKept {
         status: reply.status.as_u16(),
         title,
         detail,
+        hint,
     })
 }
 

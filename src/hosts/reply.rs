@@ -49,11 +49,11 @@ impl Reply {
         }
     }
 
-    /// Title and detail of a problem; empty for what is none.
-    pub fn told(&self) -> (String, String) {
+    /// Title, detail and hint of a problem; empty for what is none.
+    pub fn told(&self) -> [String; 3] {
         let problem: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let text = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
-        (text("title"), text("detail"))
+        ["title", "detail", "hint"]
+            .map(|name| problem[name].as_str().unwrap_or_default().to_owned())
     }
 
     fn problem(

@@ -224,7 +224,8 @@ async fn an_event_that_is_none_of_ours_is_an_error_and_leaves_nothing() {
     let unknown = json!({ "connection": "nobody", "alert": {} });
     let refused = invoke(&bed, &unknown).await.unwrap_err();
     assert!(
-        refused.starts_with("No such connection or action (status 404)"),
+        refused.starts_with("No such connection or action (status 404)")
+            && refused.contains("; hint: `itsmc connection list`"),
         "{refused}"
     );
     let key = json!({ "content-type": "application/json", "x-itsmc-key": "another" });

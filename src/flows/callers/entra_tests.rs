@@ -53,7 +53,10 @@ async fn j2_to_j4_only_rs256_opens() {
     let token = bed.headed("alg", json!("none"));
     let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
     bed.expect("J2", &unsigned, 401).await;
-    // An HMAC keyed with the public key, under a header that says RS256: the key's type is bound to the algorithm.
+    // An HMAC keyed with the public key, under its own header and under one that says RS256.
+    let claims = bed.claims();
+    let forged = bed.issuer.entra().forged_by_hmac(&claims).unwrap();
+    bed.expect("J3", &forged, 401).await;
     let message = bed.good().rsplit_once('.').unwrap().0.to_owned();
     let forged = format!("{message}.{}", BASE64URL_NOPAD.encode(&[7; 32]));
     bed.expect("J3", &forged, 401).await;
