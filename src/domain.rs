@@ -12,6 +12,7 @@ pub mod failure;
 pub mod gate;
 pub mod grouping;
 pub mod identity;
+pub mod kept;
 pub mod name;
 pub mod network;
 pub mod pace;

@@ -13,6 +13,7 @@ use crate::domain::allowance::Meter;
 use crate::domain::connection::Connection;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::CorrelationId;
+use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
 use crate::domain::name::ConnectionName;
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
@@ -78,19 +79,37 @@ pub trait Products: Send + Sync {
     fn meter(&self, connection: &ConnectionName) -> Meter;
 }
 
-/// Where connections and tokens are kept.
+/// Where connections and tokens are kept. A failure names no value, and its effect says what became of a write: after
+/// [`Effect::Unknown`](crate::domain::failure::Effect::Unknown) the value may be there, which [`Vault::get`] shows.
+///
+/// A vault may keep one version of each secret only (a folder of files), or all of them (Key Vault).
 #[async_trait]
 pub trait Vault: Send + Sync {
-    /// The newest value of a secret; `None` only if the vault answered that there is none.
-    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure>;
+    /// The newest version of a secret; `None` only if the vault answered that there is none. One that is disabled or not
+    /// valid yet is a failure that says what to do. An expired one is given: its [`Kept::expires`] tells.
+    async fn get(&self, name: &str) -> Result<Option<Kept>, CallFailure>;
 
-    /// Stores a value as the newest of a secret.
-    async fn set(&self, name: &str, value: &Secret) -> Result<(), CallFailure>;
+    /// Stores a value as the newest version of a secret, and names that version. `expires` is for those who look at the
+    /// vault and for its own alarms; a vault that has no place for it forgets it.
+    async fn set(
+        &self,
+        name: &str,
+        value: &Secret,
+        expires: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure>;
 
     /// The names of all secrets that begin so, in order.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, CallFailure>;
 
-    /// Removes a secret; without an error if it is not there.
+    /// The versions of a secret that the vault keeps, newest first as far as its clock tells them apart; none if there is no
+    /// such secret.
+    async fn versions(&self, name: &str) -> Result<Vec<VersionSeen>, CallFailure>;
+
+    /// Takes a version out of use for good. The newest is refused ([`Kind::Invalid`](crate::domain::failure::Kind::Invalid)):
+    /// nothing could be read any more. Without an error if there is no such version.
+    async fn disable(&self, name: &str, version: &VaultVersion) -> Result<(), CallFailure>;
+
+    /// Removes a secret with all its versions; without an error if it is not there.
     async fn remove(&self, name: &str) -> Result<(), CallFailure>;
 }
 

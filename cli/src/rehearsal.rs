@@ -10,7 +10,9 @@ use itsm_connector::adapters::clock::SystemClock;
 use itsm_connector::adapters::itsm::ItsmProducts;
 use itsm_connector::domain::connection::Connection;
 use itsm_connector::domain::failure::{CallFailure, Effect, Kind};
+use itsm_connector::domain::kept::{Kept, VaultVersion, VersionSeen};
 use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::token::{AccessToken, TokenSet};
 use itsm_connector::domain::work_item::{Change, NewWorkItem, WorkItemRef};
 use itsm_connector::ports::{
@@ -150,7 +152,7 @@ struct NoVault;
 
 #[async_trait]
 impl Vault for NoVault {
-    async fn get(&self, _name: &str) -> Result<Option<Secret>, CallFailure> {
+    async fn get(&self, _name: &str) -> Result<Option<Kept>, CallFailure> {
         let now = SystemClock::default().now();
         let tokens = TokenSet {
             access: Some(AccessToken {
@@ -161,15 +163,28 @@ impl Vault for NoVault {
             refresh_expires_at: None,
             logged_in_at: now,
         };
-        Ok(Some(tokens.to_vault_text()))
+        Ok(Some(Kept::only(tokens.to_vault_text())))
     }
 
-    async fn set(&self, _name: &str, _value: &Secret) -> Result<(), CallFailure> {
-        Ok(())
+    async fn set(
+        &self,
+        _: &str,
+        _: &Secret,
+        _: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
+        Ok(VaultVersion::only())
     }
 
     async fn list(&self, _prefix: &str) -> Result<Vec<String>, CallFailure> {
         Ok(Vec::new())
+    }
+
+    async fn versions(&self, _: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        Ok(Vec::new())
+    }
+
+    async fn disable(&self, _: &str, _: &VaultVersion) -> Result<(), CallFailure> {
+        Ok(())
     }
 
     async fn remove(&self, _name: &str) -> Result<(), CallFailure> {

@@ -24,9 +24,10 @@ pub async fn define(folder: &Path, product: SocketAddr) -> Result<(), Trouble> {
     let secret = Secret::new(definition.to_string());
     let name = format!("itsm-connection-{CONNECTION}");
     vault(folder)
-        .set(&name, &secret)
+        .set(&name, &secret, None)
         .await
-        .map_err(|failure| failure.to_string())
+        .map_err(|failure| failure.to_string())?;
+    Ok(())
 }
 
 /// The settings of a process.

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use itsm_connector::domain::failure::{CallFailure, Effect, Kind};
+use itsm_connector::domain::kept::{Kept, VaultVersion, VersionSeen};
 use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::ports::Vault;
 use serde_json::{Value, json};
 
@@ -50,15 +52,26 @@ impl OneDefinition {
 
 #[async_trait]
 impl Vault for OneDefinition {
-    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+    async fn get(&self, name: &str) -> Result<Option<Kept>, CallFailure> {
         let definition = self.0.as_ref().ok_or_else(Self::failure)?;
         let is_it = name == format!("itsm-connection-{CONNECTION}");
-        Ok(is_it.then(|| Secret::new(definition.clone())))
+        Ok(is_it.then(|| Kept::only(Secret::new(definition.clone()))))
     }
-    async fn set(&self, _: &str, _: &Secret) -> Result<(), CallFailure> {
+    async fn set(
+        &self,
+        _: &str,
+        _: &Secret,
+        _: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
         Err(Self::failure())
     }
     async fn list(&self, _: &str) -> Result<Vec<String>, CallFailure> {
+        Err(Self::failure())
+    }
+    async fn versions(&self, _: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        Err(Self::failure())
+    }
+    async fn disable(&self, _: &str, _: &VaultVersion) -> Result<(), CallFailure> {
         Err(Self::failure())
     }
     async fn remove(&self, _: &str) -> Result<(), CallFailure> {

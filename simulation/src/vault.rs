@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use itsm_connector::domain::failure::{CallFailure, Effect, Kind};
+use itsm_connector::domain::kept::{Kept, VaultVersion, VersionSeen};
 use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::ports::Vault;
 use itsm_connector::stores::connections::SECRET_PREFIX;
 
@@ -61,22 +63,37 @@ impl FaultyVault {
 
 #[async_trait]
 impl Vault for FaultyVault {
-    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+    async fn get(&self, name: &str) -> Result<Option<Kept>, CallFailure> {
         self.call(format!("vault get {name}")).await?;
         let is_known = name == format!("{SECRET_PREFIX}{CONNECTION}");
         if is_known {
             self.0.watch_vault_read();
         }
-        Ok(is_known.then(|| Secret::new(self.0.scene.definition.clone())))
+        Ok(is_known.then(|| Kept::only(Secret::new(self.0.scene.definition.clone()))))
     }
 
-    async fn set(&self, name: &str, _value: &Secret) -> Result<(), CallFailure> {
-        self.call(format!("vault set {name}")).await
+    async fn set(
+        &self,
+        name: &str,
+        _value: &Secret,
+        _expires: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
+        self.call(format!("vault set {name}")).await?;
+        Ok(VaultVersion::only())
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, CallFailure> {
         self.call(format!("vault list {prefix}")).await?;
         Ok(vec![format!("{SECRET_PREFIX}{CONNECTION}")])
+    }
+
+    async fn versions(&self, name: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        self.call(format!("vault versions {name}")).await?;
+        Ok(Vec::new())
+    }
+
+    async fn disable(&self, name: &str, version: &VaultVersion) -> Result<(), CallFailure> {
+        self.call(format!("vault disable {name} {version}")).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), CallFailure> {

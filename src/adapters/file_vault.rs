@@ -1,13 +1,20 @@
 //! A vault in a folder, for the desk: `DIR/<secret name>.json`, mode 0600, in a folder of mode 0700.
+//!
+//! It keeps the newest version of each secret only. What names that version is when and where it was written, nothing of its
+//! content: a version's name stands in logs, and a hash of what somebody has chosen could be found out by guessing. When a
+//! value expires it is not told; those who care find it in the value.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 
 use crate::adapters::entropy::OsEntropy;
 use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
 use crate::domain::secret::Secret;
+use crate::domain::timestamp::Timestamp;
 use crate::ports::{Entropy as _, Vault};
 
 /// Longest name of a secret: Key Vault's limit.
@@ -40,6 +47,15 @@ impl FileVault {
             Kind::Invalid,
             "a secret's name has letters, digits and hyphens only",
         ))
+    }
+
+    fn look(
+        &self,
+        operation: &'static str,
+        name: &str,
+    ) -> Result<Option<(Secret, VersionSeen)>, CallFailure> {
+        let path = self.path(operation, name)?;
+        read(&path).map_err(|error| Self::failure(operation, &path, &error))
     }
 
     fn failure(operation: &'static str, path: &Path, error: &std::io::Error) -> CallFailure {
@@ -75,11 +91,14 @@ impl FileVault {
         clippy::disallowed_methods,
         reason = "this is the owner of the vault's files"
     )]
-    fn write(&self, path: &Path, value: &Secret) -> std::io::Result<()> {
+    fn write(&self, path: &Path, value: &Secret) -> std::io::Result<VaultVersion> {
         self.make_folder()?;
         // New for each write: two at once, also in two containers where both are process 1, must not share it.
         let temporary = path.with_extension(format!("{:016x}.new", OsEntropy.dice()));
-        let written = write_new(&temporary, value).and_then(|()| std::fs::rename(&temporary, path));
+        let written = write_new(&temporary, value).and_then(|version| {
+            std::fs::rename(&temporary, path)?;
+            Ok(version)
+        });
         if written.is_err() {
             // Half a secret is a secret too. If it cannot be removed, the error that is told is the first.
             let _ = std::fs::remove_file(&temporary);
@@ -92,7 +111,7 @@ impl FileVault {
     clippy::disallowed_methods,
     reason = "this is the owner of the vault's files"
 )]
-fn write_new(path: &Path, value: &Secret) -> std::io::Result<()> {
+fn write_new(path: &Path, value: &Secret) -> std::io::Result<VaultVersion> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -102,25 +121,68 @@ fn write_new(path: &Path, value: &Secret) -> std::io::Result<()> {
     }
     let mut file = options.open(path)?;
     file.write_all(value.expose().as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(written(&file.metadata()?)?.version)
+}
+
+/// The value and its version, from one open file: what takes its place meanwhile is not mixed in. `None` if it is not there.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the owner of the vault's files"
+)]
+fn read(path: &Path) -> std::io::Result<Option<(Secret, VersionSeen)>> {
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(Some((Secret::new(text), written(&file.metadata()?)?)))
+}
+
+/// When and where a file was written. The file before it was still there then, so that the two differ in place at least.
+fn written(file: &std::fs::Metadata) -> std::io::Result<VersionSeen> {
+    let since = file
+        .modified()?
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let name = format!("{:x}x{:x}", since.as_nanos(), place(file));
+    Ok(VersionSeen {
+        version: VaultVersion::parse(&name).map_err(std::io::Error::other)?,
+        is_enabled: true,
+        created: Timestamp::UNIX_EPOCH.plus(since),
+        expires: None,
+    })
+}
+
+#[cfg(unix)]
+fn place(file: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(file)
+}
+
+#[cfg(not(unix))]
+fn place(_file: &std::fs::Metadata) -> u64 {
+    0
 }
 
 #[async_trait]
 impl Vault for FileVault {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the owner of the vault's files"
-    )]
-    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
-        let path = self.path("read secret", name)?;
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(Secret::new(text))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Self::failure("read secret", &path, &error)),
-        }
+    async fn get(&self, name: &str) -> Result<Option<Kept>, CallFailure> {
+        let kept = |(value, seen): (Secret, VersionSeen)| Kept {
+            value,
+            version: seen.version,
+            expires: None,
+        };
+        Ok(self.look("read secret", name)?.map(kept))
     }
 
-    async fn set(&self, name: &str, value: &Secret) -> Result<(), CallFailure> {
+    async fn set(
+        &self,
+        name: &str,
+        value: &Secret,
+        _expires: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
         let path = self.path("write secret", name)?;
         self.write(&path, value)
             .map_err(|error| Self::failure("write secret", &path, &error))
@@ -151,6 +213,25 @@ impl Vault for FileVault {
         Ok(names)
     }
 
+    async fn versions(&self, name: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        let newest = self.look("list versions", name)?;
+        Ok(newest.map(|(_, seen)| seen).into_iter().collect())
+    }
+
+    /// One that was replaced is gone already.
+    async fn disable(&self, name: &str, version: &VaultVersion) -> Result<(), CallFailure> {
+        match self.look("disable version", name)? {
+            Some((_, newest)) if newest.version == *version => Err(CallFailure::new(
+                "the file vault",
+                "disable version",
+                Effect::NotSent,
+                Kind::Invalid,
+                format!("`{version}` is the newest version of `{name}`"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the owner of the vault's files"
@@ -178,27 +259,15 @@ mod tests {
         let vault = FileVault::new(folder.path().join("vault"));
         assert!(vault.get("itsm-connection-a").await.unwrap().is_none());
         assert_eq!(vault.list("itsm-").await.unwrap(), [""; 0]);
-        vault
-            .set("itsm-connection-a", &Secret::from("one"))
-            .await
-            .unwrap();
-        vault
-            .set("itsm-connection-a", &Secret::from("two"))
-            .await
-            .unwrap();
-        vault
-            .set("itsm-tokens-a", &Secret::from("three"))
-            .await
-            .unwrap();
-        assert_eq!(
-            vault
-                .get("itsm-connection-a")
-                .await
-                .unwrap()
-                .unwrap()
-                .expose(),
-            "two"
-        );
+        for (name, value) in [
+            ("itsm-connection-a", "one"),
+            ("itsm-connection-a", "two"),
+            ("itsm-tokens-a", "three"),
+        ] {
+            vault.set(name, &Secret::from(value), None).await.unwrap();
+        }
+        let kept = vault.get("itsm-connection-a").await.unwrap().unwrap();
+        assert_eq!(kept.value.expose(), "two");
         assert_eq!(
             vault.list("itsm-connection-").await.unwrap(),
             ["itsm-connection-a"]

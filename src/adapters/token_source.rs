@@ -177,10 +177,10 @@ impl TokenSource {
     }
 
     async fn stored(&self) -> Result<TokenSet, CallFailure> {
-        let Some(text) = self.vault.get(&self.tokens_name).await? else {
+        let Some(kept) = self.vault.get(&self.tokens_name).await? else {
             return Err(self.needs_login("nobody has logged in yet"));
         };
-        TokenSet::from_vault_text(&text).map_err(|error| self.needs_login(&error.to_string()))
+        TokenSet::from_vault_text(&kept.value).map_err(|error| self.needs_login(&error.to_string()))
     }
 
     fn needs_login(&self, detail: &str) -> CallFailure {

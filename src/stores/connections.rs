@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::connection::Connection;
 use crate::domain::definition;
 use crate::domain::failure::{CallFailure, Effect, Kind};
+use crate::domain::kept::Kept;
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::network::AllowedHosts;
 use crate::domain::secret::Secret;
@@ -199,7 +200,7 @@ impl Connections {
         let mut cached = locked(&place.cached);
         let (text, lookup) = match answer {
             Ok(Ok(None)) => (None, Lookup::Absent),
-            Ok(Ok(Some(text))) => {
+            Ok(Ok(Some(Kept { value: text, .. }))) => {
                 let lookup = match cached.as_ref() {
                     // The same text is the same connection: its client keeps its token.
                     Some(Cached {
@@ -300,6 +301,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::domain::kept::{VaultVersion, VersionSeen};
     use crate::domain::timestamp::Timestamp;
 
     struct Still;
@@ -319,16 +321,27 @@ mod tests {
 
     #[async_trait]
     impl Vault for OneConnection {
-        async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+        async fn get(&self, name: &str) -> Result<Option<Kept>, CallFailure> {
             let definition = r#"{"name":"contoso","partner_type":"servicenow",
                 "server_url":"https://contoso.service-now.com","client_id":"a","client_secret":"b"}"#;
-            Ok((name == "itsm-connection-contoso").then(|| Secret::from(definition)))
+            Ok((name == "itsm-connection-contoso").then(|| Kept::only(Secret::from(definition))))
         }
-        async fn set(&self, _: &str, _: &Secret) -> Result<(), CallFailure> {
-            Ok(())
+        async fn set(
+            &self,
+            _: &str,
+            _: &Secret,
+            _: Option<Timestamp>,
+        ) -> Result<VaultVersion, CallFailure> {
+            Ok(VaultVersion::only())
         }
         async fn list(&self, _: &str) -> Result<Vec<String>, CallFailure> {
             Ok(Vec::new())
+        }
+        async fn versions(&self, _: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+            Ok(Vec::new())
+        }
+        async fn disable(&self, _: &str, _: &VaultVersion) -> Result<(), CallFailure> {
+            Ok(())
         }
         async fn remove(&self, _: &str) -> Result<(), CallFailure> {
             Ok(())

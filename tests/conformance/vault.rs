@@ -2,16 +2,18 @@
 
 use itsm_connector::adapters::file_vault::FileVault;
 use itsm_connector::domain::failure::{Effect, Kind};
+use itsm_connector::domain::kept::{VaultVersion, VersionSeen};
 use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::ports::Vault;
 
 async fn text(vault: &dyn Vault, name: &str) -> Option<String> {
-    let secret = vault.get(name).await.unwrap();
-    secret.map(|secret| secret.expose().to_owned())
+    let kept = vault.get(name).await.unwrap();
+    kept.map(|kept| kept.value.expose().to_owned())
 }
 
-async fn set(vault: &dyn Vault, name: &str, value: &str) {
-    vault.set(name, &Secret::from(value)).await.unwrap();
+async fn set(vault: &dyn Vault, name: &str, value: &str) -> VaultVersion {
+    vault.set(name, &Secret::from(value), None).await.unwrap()
 }
 
 async fn there_is_nothing_at_first(vault: &dyn Vault) {
@@ -81,7 +83,9 @@ async fn a_name_that_is_none_is_refused_and_touches_nothing(vault: &dyn Vault) {
     ] {
         for failure in [
             vault.get(name).await.map(|_| ()),
-            vault.set(name, &Secret::from("x")).await,
+            vault.set(name, &Secret::from("x"), None).await.map(|_| ()),
+            vault.versions(name).await.map(|_| ()),
+            vault.disable(name, &VaultVersion::only()).await,
             vault.remove(name).await,
         ] {
             let failure = failure.expect_err(name);
@@ -121,8 +125,55 @@ async fn a_value_that_is_read_while_it_is_written_is_whole(vault: &dyn Vault) {
 
 async fn no_failure_repeats_a_secret(vault: &dyn Vault) {
     let secret = Secret::from("canary-in-the-vault");
-    let failure = vault.set("no/name", &secret).await.unwrap_err();
+    let failure = vault.set("no/name", &secret, None).await.unwrap_err();
     assert!(!format!("{failure} {failure:?} {}", failure.hint()).contains("canary"));
+}
+
+async fn each_write_is_a_version_of_its_own_and_reading_names_it(vault: &dyn Vault) {
+    let mut before = None;
+    for value in ["one", "two", "two", "one"] {
+        let version = set(vault, "itsm-tokens-a", value).await;
+        let kept = vault.get("itsm-tokens-a").await.unwrap().unwrap();
+        assert_eq!(kept.version, version);
+        assert_ne!(
+            before.as_ref(),
+            Some(&version),
+            "the same for another write"
+        );
+        before = Some(version);
+    }
+    assert!(!before.unwrap().as_str().contains("one"));
+}
+
+async fn the_newest_version_is_among_those_that_are_told(vault: &dyn Vault) {
+    assert_eq!(vault.versions("itsm-tokens-a").await.unwrap(), []);
+    set(vault, "itsm-tokens-a", "one").await;
+    let newest = set(vault, "itsm-tokens-a", "two").await;
+    let told = vault.versions("itsm-tokens-a").await.unwrap();
+    let is_it = |seen: &&VersionSeen| seen.version == newest;
+    let seen = told.iter().find(is_it).unwrap();
+    assert!(seen.is_enabled);
+    assert!(seen.created > Timestamp::parse_lenient("2026-01-01").unwrap());
+    assert!(told.is_sorted_by(|one, next| one.created >= next.created));
+}
+
+async fn a_version_that_was_replaced_is_disabled_and_the_newest_never(vault: &dyn Vault) {
+    let old = set(vault, "itsm-tokens-a", "one").await;
+    let newest = set(vault, "itsm-tokens-a", "two").await;
+    vault.disable("itsm-tokens-a", &old).await.unwrap();
+    vault.disable("itsm-tokens-a", &old).await.unwrap();
+    let failure = vault.disable("itsm-tokens-a", &newest).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::Invalid);
+    assert_eq!(text(vault, "itsm-tokens-a").await.as_deref(), Some("two"));
+    let told = vault.versions("itsm-tokens-a").await.unwrap();
+    let enabled: Vec<&VaultVersion> = told
+        .iter()
+        .filter(|seen| seen.is_enabled)
+        .map(|seen| &seen.version)
+        .collect();
+    assert_eq!(enabled, [&newest]);
+    // Of what is not there nothing can be disabled.
+    vault.disable("itsm-tokens-b", &old).await.unwrap();
 }
 
 /// The suite for one implementation: `$made` gives an empty vault, and what must live as long as it.
@@ -148,6 +199,9 @@ macro_rules! suite {
             what_is_removed_is_gone_and_removing_it_again_is_no_error,
             a_name_that_is_none_is_refused_and_touches_nothing,
             a_value_that_is_read_while_it_is_written_is_whole,
+            each_write_is_a_version_of_its_own_and_reading_names_it,
+            the_newest_version_is_among_those_that_are_told,
+            a_version_that_was_replaced_is_disabled_and_the_newest_never,
             no_failure_repeats_a_secret,
         ]);
     };

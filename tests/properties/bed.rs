@@ -11,6 +11,7 @@ use bytes::Bytes;
 use itsm_connector::adapters::itsm::ItsmProducts;
 use itsm_connector::adapters::state_store;
 use itsm_connector::domain::failure::CallFailure;
+use itsm_connector::domain::kept::{Kept, VaultVersion, VersionSeen};
 use itsm_connector::domain::name::{ActionName, ConnectionName};
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::secret::Secret;
@@ -73,15 +74,26 @@ struct OneDefinition(String);
 
 #[async_trait]
 impl Vault for OneDefinition {
-    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+    async fn get(&self, name: &str) -> Result<Option<Kept>, CallFailure> {
         let is_it = name == "itsm-connection-contoso";
-        Ok(is_it.then(|| Secret::new(self.0.clone())))
+        Ok(is_it.then(|| Kept::only(Secret::new(self.0.clone()))))
     }
-    async fn set(&self, _: &str, _: &Secret) -> Result<(), CallFailure> {
-        Ok(())
+    async fn set(
+        &self,
+        _: &str,
+        _: &Secret,
+        _: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
+        Ok(VaultVersion::only())
     }
     async fn list(&self, _: &str) -> Result<Vec<String>, CallFailure> {
         Ok(Vec::new())
+    }
+    async fn versions(&self, _: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        Ok(Vec::new())
+    }
+    async fn disable(&self, _: &str, _: &VaultVersion) -> Result<(), CallFailure> {
+        Ok(())
     }
     async fn remove(&self, _: &str) -> Result<(), CallFailure> {
         Ok(())

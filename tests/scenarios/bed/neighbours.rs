@@ -20,7 +20,8 @@ impl TestBed {
         definition["name"] = name.into();
         definition["server_url"] = instance.url().into();
         let (name, text) = (format!("itsm-connection-{name}"), definition.to_string());
-        self.vault.set(&name, &Secret::new(text)).await.unwrap();
+        let text = Secret::new(text);
+        self.vault.set(&name, &text, None).await.unwrap();
     }
 
     /// Alerts for connections that are kept while nobody knows what they are for: all is left to the drain.

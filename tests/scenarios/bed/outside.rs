@@ -9,8 +9,10 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use itsm_connector::adapters::http::HttpTransport;
 use itsm_connector::domain::failure::{CallFailure, Effect, Kind};
+use itsm_connector::domain::kept::{Kept, VaultVersion, VersionSeen};
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::ports::{Transport, TransportFailure, TransportTrouble, Vault};
 use object_store::path::Path;
 use object_store::{
@@ -147,31 +149,52 @@ impl FatedVault {
             operation,
             path: name.to_owned(),
         };
-        self.fates.carry_out(step, call).await.unwrap_or_else(|_| {
-            let (effect, kind) = (Effect::NotSent, Kind::Unavailable);
-            Err(CallFailure::new(
-                "the vault",
-                operation,
-                effect,
-                kind,
-                "put in by the story",
-            ))
-        })
+        self.fates
+            .carry_out(step, call)
+            .await
+            .unwrap_or_else(|failed| {
+                let (effect, kind) = match failed {
+                    Failed::Before => (Effect::NotSent, Kind::Unavailable),
+                    Failed::After => (Effect::Unknown, Kind::ConnectionLost),
+                };
+                Err(CallFailure::new(
+                    "the vault",
+                    operation,
+                    effect,
+                    kind,
+                    "put in by the story",
+                ))
+            })
     }
 }
 
 #[async_trait]
 impl Vault for FatedVault {
-    async fn get(&self, name: &str) -> Result<Option<Secret>, CallFailure> {
+    async fn get(&self, name: &str) -> Result<Option<Kept>, CallFailure> {
         self.ask("get", name, self.inner.get(name)).await
     }
 
-    async fn set(&self, name: &str, value: &Secret) -> Result<(), CallFailure> {
-        self.ask("set", name, self.inner.set(name, value)).await
+    async fn set(
+        &self,
+        name: &str,
+        value: &Secret,
+        expires: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
+        let set = self.inner.set(name, value, expires);
+        self.ask("set", name, set).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, CallFailure> {
         self.ask("list", prefix, self.inner.list(prefix)).await
+    }
+
+    async fn versions(&self, name: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        self.ask("versions", name, self.inner.versions(name)).await
+    }
+
+    async fn disable(&self, name: &str, version: &VaultVersion) -> Result<(), CallFailure> {
+        let disable = self.inner.disable(name, version);
+        self.ask("disable", name, disable).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), CallFailure> {

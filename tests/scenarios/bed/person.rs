@@ -34,7 +34,8 @@ impl TestBed {
             format!("itsm-connection-{CONNECTION}"),
             definition.to_string(),
         );
-        self.vault.set(&name, &Secret::new(text)).await.unwrap();
+        let text = Secret::new(text);
+        self.vault.set(&name, &text, None).await.unwrap();
     }
 
     /// What `itsmc connection login` does: a password becomes tokens, which the vault keeps.
@@ -54,7 +55,7 @@ impl TestBed {
         };
         let name = format!("itsm-tokens-{CONNECTION}");
         self.vault
-            .set(&name, &tokens.to_vault_text())
+            .set(&name, &tokens.to_vault_text(), None)
             .await
             .unwrap();
     }
@@ -62,7 +63,7 @@ impl TestBed {
     pub(crate) async fn secret(&self, name: &str) -> String {
         let secret = self.vault.get(name).await.unwrap();
         secret
-            .map(|secret| secret.expose().to_owned())
+            .map(|kept| kept.value.expose().to_owned())
             .unwrap_or_default()
     }
 

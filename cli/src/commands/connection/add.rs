@@ -110,7 +110,8 @@ impl Add {
         let name = self.name.as_deref().map(ConnectionName::parse);
         match name {
             Some(Ok(name)) if self.replace && self.file.is_none() => {
-                Ok(desk.vault().get(&format!("{SECRET_PREFIX}{name}")).await?)
+                let kept = desk.vault().get(&format!("{SECRET_PREFIX}{name}")).await?;
+                Ok(kept.map(|kept| kept.value))
             }
             _ => Ok(None),
         }
@@ -232,9 +233,16 @@ async fn store(
     let vault = desk.vault();
     let tokens_name = format!("{TOKENS_PREFIX}{name}");
     match tokens {
-        Some(tokens) => vault.set(&tokens_name, &tokens.to_vault_text()).await?,
+        Some(tokens) => {
+            let expires = tokens.refresh_expires_at;
+            vault
+                .set(&tokens_name, &tokens.to_vault_text(), expires)
+                .await?;
+        }
         None => vault.remove(&tokens_name).await?,
     }
-    vault.set(&format!("{SECRET_PREFIX}{name}"), text).await?;
+    vault
+        .set(&format!("{SECRET_PREFIX}{name}"), text, None)
+        .await?;
     Ok(())
 }

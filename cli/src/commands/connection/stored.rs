@@ -6,6 +6,7 @@ use std::time::Duration;
 use itsm_connector::domain::connection::{Connection, Grant, PartnerType};
 use itsm_connector::domain::definition;
 use itsm_connector::domain::definition::problem::Problems;
+use itsm_connector::domain::kept::Kept;
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::secret::Secret;
 use itsm_connector::domain::timestamp::Timestamp;
@@ -44,7 +45,7 @@ pub(in crate::commands) async fn read(
     name: &ConnectionName,
 ) -> Result<Stored, Failure> {
     let vault = desk.vault();
-    let Some(text) = vault.get(&format!("{SECRET_PREFIX}{name}")).await? else {
+    let Some(Kept { value: text, .. }) = vault.get(&format!("{SECRET_PREFIX}{name}")).await? else {
         return Err(Failure::does_not_work(
             format!(
                 "there is no connection `{name}` in `{}`",
@@ -56,7 +57,7 @@ pub(in crate::commands) async fn read(
     let tokens = vault.get(&format!("{TOKENS_PREFIX}{name}")).await?;
     Ok(Stored {
         connection: definition::parse(text.expose().as_bytes(), desk.allowed()),
-        tokens: tokens.and_then(|text| TokenSet::from_vault_text(&text).ok()),
+        tokens: tokens.and_then(|kept| TokenSet::from_vault_text(&kept.value).ok()),
         text,
     })
 }

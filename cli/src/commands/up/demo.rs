@@ -19,7 +19,7 @@ pub(super) const NAME: &str = "demo";
 /// Makes it, or lets it follow the simulator to its new port. What else a person has changed in it stays.
 pub(super) async fn ensure(desk: &Desk, instance: &Instance) -> Result<(), Failure> {
     let (vault, secret) = (desk.vault(), format!("{SECRET_PREFIX}{NAME}"));
-    let stored = vault.get(&secret).await?;
+    let stored = vault.get(&secret).await?.map(|kept| kept.value);
     let definition = match stored
         .as_ref()
         .map(|text| serde_json::from_str(text.expose()))
@@ -44,7 +44,7 @@ pub(super) async fn ensure(desk: &Desk, instance: &Instance) -> Result<(), Failu
     definition::parse(text.expose().as_bytes(), desk.allowed())
         .map_err(|problems| Failure::from(&problems))?;
     if stored.is_none_or(|stored| stored.expose() != text.expose()) {
-        vault.set(&secret, &text).await?;
+        vault.set(&secret, &text, None).await?;
     }
     Ok(())
 }

@@ -6,8 +6,10 @@ use super::*;
 use crate::adapters::clock::SystemClock;
 use crate::domain::definition;
 use crate::domain::identity::{EpisodeId, Firing, ItemId, SlotId};
+use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::network::AllowedHosts;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Level, Standing};
 use crate::ports::{TransportFailure, TransportTrouble};
 
@@ -48,14 +50,25 @@ struct NoVault;
 
 #[async_trait]
 impl Vault for NoVault {
-    async fn get(&self, _: &str) -> Result<Option<Secret>, CallFailure> {
+    async fn get(&self, _: &str) -> Result<Option<Kept>, CallFailure> {
         Ok(None)
     }
-    async fn set(&self, _: &str, _: &Secret) -> Result<(), CallFailure> {
-        Ok(())
+    async fn set(
+        &self,
+        _: &str,
+        _: &Secret,
+        _: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
+        Ok(VaultVersion::only())
     }
     async fn list(&self, _: &str) -> Result<Vec<String>, CallFailure> {
         Ok(vec![])
+    }
+    async fn versions(&self, _: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        Ok(Vec::new())
+    }
+    async fn disable(&self, _: &str, _: &VaultVersion) -> Result<(), CallFailure> {
+        Ok(())
     }
     async fn remove(&self, _: &str) -> Result<(), CallFailure> {
         Ok(())

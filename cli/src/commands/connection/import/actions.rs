@@ -138,7 +138,7 @@ impl Plan {
         }
         for (name, text) in &changed {
             desk.vault()
-                .set(&format!("{SECRET_PREFIX}{name}"), text)
+                .set(&format!("{SECRET_PREFIX}{name}"), text, None)
                 .await?;
         }
         Ok(changed.len())
@@ -190,9 +190,10 @@ impl Plan {
 
 /// A connection's definition as the vault has it.
 async fn stored(desk: &Desk, name: &ConnectionName) -> Result<Option<Map<String, Value>>, Failure> {
-    let Some(text) = desk.vault().get(&format!("{SECRET_PREFIX}{name}")).await? else {
+    let Some(kept) = desk.vault().get(&format!("{SECRET_PREFIX}{name}")).await? else {
         return Ok(None);
     };
+    let text = kept.value;
     let parsed = definition::parse(text.expose().as_bytes(), desk.allowed());
     if let Err(problems) = parsed {
         return Err(Failure {
