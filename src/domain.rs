@@ -7,6 +7,7 @@ pub mod allowance;
 pub mod backoff;
 pub mod connection;
 pub mod definition;
+pub mod egress;
 pub mod entra;
 pub mod failure;
 pub mod gate;

@@ -142,7 +142,8 @@ pub enum TransportTrouble {
 }
 
 /// The one way out to the products: a request, a response, and the time it may take. It follows no redirects, keeps no
-/// cookies and does not try again by itself.
+/// cookies and does not try again by itself. A request for a connection carries that connection's
+/// [`Egress`](crate::domain::egress::Egress) among its extensions, in an `Arc`; without one it reaches public addresses only.
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends a request and reads the whole response.

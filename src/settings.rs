@@ -1,11 +1,13 @@
 //! The settings: the only reader of the environment. `docs/settings.md` lists every variable; a test compares the two.
 
 mod entra;
+mod proxy;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use crate::domain::egress::Proxy;
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::{KEYS_MAX, WebhookAuth};
 
@@ -56,6 +58,8 @@ pub struct Settings {
     pub auth: WebhookAuth,
     /// `ITSMC_ALLOW_HOSTS`.
     pub allowed: AllowedHosts,
+    /// `ITSMC_PROXY`.
+    pub proxy: Option<Proxy>,
     /// `ITSMC_LISTEN`.
     pub listen: SocketAddr,
     /// What the platform says.
@@ -96,6 +100,8 @@ pub struct Desk {
     pub state: StateLocation,
     /// `ITSMC_ALLOW_HOSTS`.
     pub allowed: AllowedHosts,
+    /// `ITSMC_PROXY`.
+    pub proxy: Option<Proxy>,
 }
 
 impl Desk {
@@ -119,6 +125,7 @@ impl Desk {
                 said => state(said)?,
             },
             allowed: AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default()),
+            proxy: proxy::proxy(variable)?,
         })
     }
 }
@@ -156,6 +163,7 @@ impl Settings {
             state: state(variable("ITSMC_STATE"))?,
             auth: auth(variable, platform, listen)?,
             allowed: AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default()),
+            proxy: proxy::proxy(variable)?,
             listen,
             platform,
         })

@@ -9,6 +9,7 @@ use crate::adapters::file_vault::FileVault;
 use crate::adapters::http::HttpTransport;
 use crate::adapters::itsm::ItsmProducts;
 use crate::adapters::state_store::{self, NotOpened};
+use crate::domain::egress::Proxy;
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::WebhookAuth;
 use crate::flows::callers::Callers;
@@ -22,14 +23,15 @@ pub fn core(
     vault: &VaultLocation,
     state: &StateLocation,
     allowed: &AllowedHosts,
+    proxy: Option<&Proxy>,
 ) -> Result<Core, NotOpened> {
-    core_over(transport(allowed), vault, state, allowed)
+    core_over(transport(allowed, proxy), vault, state, allowed)
 }
 
 /// The one way out of a process: its client, built at the first call, reads the root certificates, which takes
 /// milliseconds.
-fn transport(allowed: &AllowedHosts) -> Arc<dyn Transport> {
-    Arc::new(HttpTransport::new(allowed.clone()))
+fn transport(allowed: &AllowedHosts, proxy: Option<&Proxy>) -> Arc<dyn Transport> {
+    Arc::new(HttpTransport::new(allowed.clone()).by_way_of(proxy.cloned()))
 }
 
 fn core_over(
@@ -68,7 +70,7 @@ pub fn vault(location: &VaultLocation) -> Arc<dyn Vault> {
 
 /// `create-work-item`: the intake over the flows.
 pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
-    let transport = transport(&settings.allowed);
+    let transport = transport(&settings.allowed, settings.proxy.as_ref());
     let (vault, state) = (&settings.vault, &settings.state);
     let core = core_over(Arc::clone(&transport), vault, state, &settings.allowed)?;
     let callers = callers(&settings.auth, transport, &core.clock);

@@ -13,6 +13,8 @@
 mod docs;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/outgoing.rs"]
+mod outgoing;
 #[path = "tidy/rust.rs"]
 mod rust;
 #[path = "tidy/shape.rs"]
@@ -42,6 +44,11 @@ fn the_simulators_and_the_library_do_not_know_each_other() {
             .filter(|file| file.path.ends_with("Cargo.toml"))
             .flat_map(imports::check_manifest),
     );
+}
+
+#[test]
+fn nothing_shipped_trusts_anybody_unchecked_or_goes_where_it_is_sent() {
+    none(Tree::read().files().flat_map(outgoing::check));
 }
 
 #[test]

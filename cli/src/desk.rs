@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use itsm_connector::domain::egress::Proxy;
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::flows::Core;
 use itsm_connector::ports::Vault;
@@ -91,6 +92,11 @@ impl Desk {
         &self.places.allowed
     }
 
+    /// The proxy for public hosts.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.places.proxy.as_ref()
+    }
+
     /// The vault.
     pub(crate) fn vault(&self) -> Arc<dyn Vault> {
         wiring::vault(&self.places.vault)
@@ -125,6 +131,7 @@ impl Desk {
             &self.places.vault,
             &self.places.state,
             &self.places.allowed,
+            self.places.proxy.as_ref(),
         )?)
     }
 }

@@ -8,6 +8,7 @@ use itsm_connector::adapters::http::HttpTransport;
 use itsm_connector::adapters::itsm::servicenow;
 use itsm_connector::adapters::oauth::{By, TokenEndpoint};
 use itsm_connector::domain::connection::{Connection, PartnerType};
+use itsm_connector::domain::egress::Proxy;
 use itsm_connector::domain::failure::{CallFailure, Kind};
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::secret::Secret;
@@ -24,10 +25,11 @@ pub(crate) async fn by_password(
     connection: &Connection,
     password: &Secret,
     allowed: &AllowedHosts,
+    proxy: Option<&Proxy>,
 ) -> Result<TokenSet, Failure> {
     let path = token_path(connection.partner_type)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let transport = Arc::new(HttpTransport::new(allowed.clone()));
+    let transport = Arc::new(HttpTransport::new(allowed.clone()).by_way_of(proxy.cloned()));
     let endpoint = TokenEndpoint::new(transport, Arc::clone(&clock), connection, path);
     let by = By::Password {
         username: connection.username.as_deref().unwrap_or_default(),

@@ -1,21 +1,22 @@
 //! The only HTTP client: built at the first call (reading root certificates takes milliseconds that a cold start does
-//! not have), no redirects, no proxies, no cookies, limits on size and time, and an address check on every dial.
+//! not have), no redirects, no cookies, a proxy only where the settings name one, limits on size and time, and an address
+//! check on every dial.
 
 pub(in crate::adapters) mod answer;
+mod clients;
 mod resolver;
+mod trouble;
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use once_cell::sync::OnceCell;
-use url::Host;
 
-use crate::domain::network::{self, AllowedHosts};
+use crate::domain::egress::{Dial, Egress, Proxy};
+use crate::domain::network::AllowedHosts;
 use crate::ports::{Transport, TransportFailure, TransportTrouble};
-use resolver::{ForbiddenAddress, GuardedResolver};
+use clients::{Clients, Reach};
 
 /// Longest response that is read (row N16).
 pub const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -23,59 +24,31 @@ pub const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest wait for a connection.
 pub const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// How long an unused connection is kept: shorter than the idle time-outs of common load balancers.
-const IDLE_MAX: Duration = Duration::from_secs(50);
+/// What every client of ours calls itself.
+const USER_AGENT: &str = concat!("itsm-connector/", env!("CARGO_PKG_VERSION"));
 
 /// HTTP over TCP and TLS.
+#[derive(Debug)]
 pub struct HttpTransport {
     allowed: AllowedHosts,
-    client: OnceCell<reqwest::Client>,
-}
-
-impl std::fmt::Debug for HttpTransport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HttpTransport")
-            .field("allowed", &self.allowed)
-            .finish_non_exhaustive()
-    }
+    clients: Clients,
 }
 
 impl HttpTransport {
-    /// A transport that may call public hosts with TLS, and those on the list.
+    /// A transport that may call public hosts with TLS, those on the list, and what the connection of a request names.
     pub fn new(allowed: AllowedHosts) -> Self {
         Self {
             allowed,
-            client: OnceCell::new(),
+            clients: Clients::default(),
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the HTTP client's owner")]
-    fn client(&self) -> Result<&reqwest::Client, reqwest::Error> {
-        self.client.get_or_try_init(|| {
-            reqwest::Client::builder()
-                .user_agent(concat!("itsm-connector/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .connect_timeout(CONNECT_MAX)
-                .pool_idle_timeout(IDLE_MAX)
-                .dns_resolver(Arc::new(GuardedResolver::new(self.allowed.clone())))
-                .build()
-        })
-    }
-
-    /// Literal addresses never reach the resolver (rust-ecosystem §1.6), so they are looked at here.
-    fn admits(&self, url: &url::Url) -> bool {
-        let port = url.port_or_known_default().unwrap_or(0);
-        let Some(host) = url.host() else { return false };
-        if self.allowed.contains(&host.to_string(), port) {
-            return true;
-        }
-        let public = match host {
-            Host::Domain(_) => true,
-            Host::Ipv4(address) => network::is_public(address.into()),
-            Host::Ipv6(address) => network::is_public(address.into()),
-        };
-        public && url.scheme() == "https"
+    /// The same, calling public hosts through a proxy, which then looks up their names. Hosts on the list and those in a
+    /// connection's own networks are called directly.
+    #[must_use]
+    pub fn by_way_of(mut self, proxy: Option<Proxy>) -> Self {
+        self.clients = self.clients.by_way_of(proxy);
+        self
     }
 }
 
@@ -87,14 +60,16 @@ impl Transport for HttpTransport {
         within: Duration,
     ) -> Result<http::Response<Bytes>, TransportFailure> {
         let (parts, body) = request.into_parts();
+        let not_sent = TransportFailure::NotSent;
         let url = url::Url::parse(&parts.uri.to_string())
-            .map_err(|_| TransportFailure::NotSent(TransportTrouble::Malformed))?;
-        if !self.admits(&url) {
-            return Err(TransportFailure::NotSent(TransportTrouble::Forbidden));
-        }
+            .map_err(|_| not_sent(TransportTrouble::Malformed))?;
+        let egress = parts.extensions.get::<Arc<Egress>>().map(Arc::as_ref);
+        let dial = Dial::for_call(&url, egress, &self.allowed)
+            .ok_or(not_sent(TransportTrouble::Forbidden))?;
         let client = self
-            .client()
-            .map_err(|_| TransportFailure::NotSent(TransportTrouble::Certificate))?;
+            .clients
+            .get(Reach::new(dial, egress))
+            .map_err(|_| not_sent(TransportTrouble::Certificate))?;
         let sent = client
             .request(parts.method, url)
             .headers(parts.headers)
@@ -102,7 +77,7 @@ impl Transport for HttpTransport {
             .body(body)
             .send()
             .await;
-        let mut response = sent.map_err(|error| failure(&error))?;
+        let mut response = sent.map_err(|error| trouble::failure(&error))?;
         let mut answer = http::Response::builder().status(response.status());
         if let Some(headers) = answer.headers_mut() {
             *headers = std::mem::take(response.headers_mut());
@@ -116,15 +91,16 @@ impl Transport for HttpTransport {
 
 async fn read(response: &mut reqwest::Response) -> Result<Bytes, TransportFailure> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| match failure(&error) {
-            // The head of a response was here: the request was sent for certain.
-            TransportFailure::NotSent(trouble) | TransportFailure::Unknown(trouble) => {
-                TransportFailure::Unknown(trouble)
-            }
-        })?
+    while let Some(chunk) =
+        response
+            .chunk()
+            .await
+            .map_err(|error| match trouble::failure(&error) {
+                // The head of a response was here: the request was sent for certain.
+                TransportFailure::NotSent(trouble) | TransportFailure::Unknown(trouble) => {
+                    TransportFailure::Unknown(trouble)
+                }
+            })?
     {
         if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
             return Err(TransportFailure::Unknown(TransportTrouble::TooLong));
@@ -134,40 +110,5 @@ async fn read(response: &mut reqwest::Response) -> Result<Bytes, TransportFailur
     Ok(body.freeze())
 }
 
-/// Only what is proven not sent is told so.
-fn failure(error: &reqwest::Error) -> TransportFailure {
-    if error.is_builder() {
-        return TransportFailure::NotSent(TransportTrouble::Malformed);
-    }
-    if error.is_connect() {
-        return TransportFailure::NotSent(connect_trouble(error));
-    }
-    let trouble = if error.is_timeout() {
-        TransportTrouble::TimedOut
-    } else {
-        TransportTrouble::Broken
-    };
-    TransportFailure::Unknown(trouble)
-}
-
-fn connect_trouble(error: &reqwest::Error) -> TransportTrouble {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<ForbiddenAddress>() {
-            return TransportTrouble::Forbidden;
-        }
-        let text = cause.to_string();
-        if text.contains("certificate")
-            || text.contains("UnknownIssuer")
-            || text.contains("received fatal alert")
-        {
-            return TransportTrouble::Certificate;
-        }
-        source = cause.source();
-    }
-    if error.is_timeout() {
-        TransportTrouble::TimedOut
-    } else {
-        TransportTrouble::Unreachable
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,7 @@ use oauth2::{
 
 use crate::adapters::http::answer::{is_json, retry_after};
 use crate::domain::connection::{ClientAuthentication, Connection};
+use crate::domain::egress::Egress;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
@@ -85,6 +86,7 @@ pub struct TokenEndpoint {
     clock: Arc<dyn Clock>,
     service: &'static str,
     client: Client,
+    egress: Arc<Egress>,
 }
 
 impl std::fmt::Debug for TokenEndpoint {
@@ -117,6 +119,7 @@ impl TokenEndpoint {
             clock,
             service: connection.partner_type.product(),
             client,
+            egress: Arc::clone(&connection.egress),
         }
     }
 
@@ -126,6 +129,7 @@ impl TokenEndpoint {
         let http = Exchange {
             transport: Arc::clone(&self.transport),
             clock: Arc::clone(&self.clock),
+            egress: Arc::clone(&self.egress),
             within,
         };
         let asked_at = self.clock.now();
@@ -183,6 +187,7 @@ impl TokenEndpoint {
 struct Exchange {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
+    egress: Arc<Egress>,
     within: Duration,
 }
 
@@ -205,6 +210,7 @@ impl Exchange {
         for value in parts.headers.values_mut() {
             value.set_sensitive(true);
         }
+        parts.extensions.insert(Arc::clone(&self.egress));
         let response = self
             .transport
             .send(

@@ -1,12 +1,14 @@
 //! A connection: one ITSM instance with its credentials and options, checked and ready to use.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::alert::{Alert, Severity};
 use super::allow_list::AllowList;
+use super::egress::Egress;
 use super::name::{ActionName, ConnectionName};
 use super::secret::Secret;
 use super::server_url::ServerUrl;
@@ -58,7 +60,8 @@ impl PartnerType {
         }
     }
 
-    /// The product's own domains; empty where every customer has another (servicenow-api §1).
+    /// The product's own domains; empty where every customer has another, as a web app of one's own is (servicenow-api
+    /// §1, provance-api §1, cherwell-api §1). Dynamics 365 has a domain per cloud and a host per region below it.
     pub fn domains(self) -> &'static [&'static str] {
         match self {
             Self::Servicenow => &[
@@ -66,7 +69,14 @@ impl PartnerType {
                 "servicenow.com",
                 "servicenowservices.com",
             ],
-            Self::SystemCenterServiceManager | Self::Provance | Self::Cherwell => &[],
+            Self::Provance => &[
+                "dynamics.com",
+                "microsoftdynamics.us",
+                "appsplatform.us",
+                "dynamics.cn",
+            ],
+            Self::Cherwell => &["cherwellondemand.com", "experiencecherwell.com"],
+            Self::SystemCenterServiceManager => &[],
         }
     }
 }
@@ -123,6 +133,8 @@ pub struct Connection {
     pub partner_type: PartnerType,
     /// Where it is.
     pub server: ServerUrl,
+    /// What its calls may reach.
+    pub egress: Arc<Egress>,
     /// How tokens are obtained.
     pub grant: Grant,
     /// The OAuth client.

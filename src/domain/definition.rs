@@ -3,6 +3,7 @@
 //! Every mistake is told with its path, what was found, what was expected and what to do; as many at once as can be seen.
 
 mod actions;
+mod egress;
 mod fields;
 mod kinds;
 pub mod problem;
@@ -11,9 +12,11 @@ pub mod ticket_configuration;
 mod transport;
 mod written;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Grant, PartnerType, RecordType, SyncOptions};
+use super::egress::Egress;
 use super::name::ConnectionName;
 use super::network::AllowedHosts;
 use super::secret::Secret;
@@ -78,17 +81,23 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
             "such as `contoso-prod`: it becomes part of the webhook's address",
         )
     }));
+    let networks = egress::networks(&definition.allow_networks, &mut problems);
+    let authorities = egress::authorities(definition.ca_certificate.as_deref(), &mut problems);
     let server = problems.keep(
-        ServerUrl::parse(&definition.server_url, partner_type.domains(), allowed).map_err(
-            |refused| {
-                Problem::new(
-                    "server_url",
-                    refused.to_string(),
-                    refused.expected().to_owned(),
-                    refused.hint(),
-                )
-            },
-        ),
+        ServerUrl::parse(
+            &definition.server_url,
+            partner_type.domains(),
+            &networks,
+            allowed,
+        )
+        .map_err(|refused| {
+            Problem::new(
+                "server_url",
+                refused.to_string(),
+                refused.expected().to_owned(),
+                refused.hint(),
+            )
+        }),
     );
     let client_id = problems.keep(visible_text("client_id", &definition.client_id));
     let client_secret = problems.keep(check_client_secret(definition.client_secret, partner_type));
@@ -171,6 +180,7 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
     problems.or(Connection {
         name,
         partner_type,
+        egress: Arc::new(Egress::to(&server, networks, authorities)),
         server,
         grant,
         client_id,

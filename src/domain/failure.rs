@@ -187,7 +187,7 @@ impl CallFailure {
                 "check the connection's `server_url`, name resolution and the firewall between here and it"
             }
             Kind::Forbidden => {
-                "a private address or one without TLS is called only if `ITSMC_ALLOW_HOSTS` lists it as `host` or `host:port`"
+                "a private address is called only if the connection's `allow_networks` has its network; a host without TLS, or any at all, if `ITSMC_ALLOW_HOSTS` lists it as `host` or `host:port`"
             }
             Kind::TimedOut | Kind::ConnectionLost => {
                 "nothing to do at once: the work item is looked for before it is made again; if it repeats, look at the product's load"

@@ -3,8 +3,26 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Where clouds hand out credentials and settings to whoever asks, at addresses that their range does not give away: Azure's
+/// platform (168.63.129.16), and instance metadata by IPv6 of AWS and Google. Those by IPv4 are link-local.
+const METADATA: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// Alibaba's instance metadata, inside the shared range that others use for their own.
+const METADATA_SHARED: IpAddr = IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200));
+
+/// True if a cloud hands out credentials there. No connection may name such an address.
+pub fn is_metadata(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    METADATA.contains(&address) || address == METADATA_SHARED
+}
+
 /// True if an address may be called without the host being on the allow-list: nothing private, local, shared,
-/// documentation, benchmarking, multicast or reserved, and no address of these kinds inside an IPv6 one.
+/// documentation, benchmarking, multicast or reserved, no cloud's metadata, and no address of these kinds inside an IPv6 one.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -14,7 +32,8 @@ pub fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    !(address.is_private()
+    !(is_metadata(address.into())
+        || address.is_private()
         || address.is_loopback()
         || address.is_link_local()
         || address.is_documentation()
@@ -31,14 +50,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     if let Some(v4) = address.to_ipv4_mapped() {
         return is_public_v4(v4);
     }
-    let [s0, s1, s2, .., s6, s7] = address.segments();
+    let [s0, s1, s2, s3, s4, s5, s6, s7] = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match s0 {
-        0x0064 if s1 == 0xff9b => s2 == 0 && is_public_v4(v4(s6, s7)), // NAT64, RFC 6052 (local-use prefix refused)
-        0x2002 => is_public_v4(v4(s1, s2)),                            // 6to4
-        0x2001 if s1 == 0 => false,                                    // Teredo
-        0x2001 if s1 == 0x0db8 => false,                               // documentation
-        _ => (s0 & 0xe000) == 0x2000, // global unicast, and nothing else
+        0x0064 if s1 == 0xff9b => [s2, s3, s4, s5] == [0; 4] && is_public_v4(v4(s6, s7)), // NAT64, RFC 6052; its local prefix is not
+        0x2002 => is_public_v4(v4(s1, s2)),                                               // 6to4
+        0x2001 if s1 < 0x0200 => false, // protocol assignments, Teredo among them, RFC 2928
+        0x2001 if s1 == 0x0db8 => false, // documentation
+        0x3fff if s1 < 0x1000 => false, // documentation, RFC 9637
+        _ => (s0 & 0xe000) == 0x2000,   // global unicast, and nothing else
     }
 }
 
@@ -80,14 +100,6 @@ impl AllowedHosts {
             .iter()
             .any(|candidate| self.0.contains(candidate))
     }
-
-    /// True if `host` is on the list with any port: for the resolver, which knows no port.
-    pub fn contains_host(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
-        self.0.iter().any(|entry| {
-            *entry == host || entry.rsplit_once(':').is_some_and(|(name, _)| name == host)
-        })
-    }
 }
 
 #[cfg(test)]
@@ -118,6 +130,8 @@ mod tests {
             "224.0.0.1",
             "255.255.255.255",
             "192.88.99.1",
+            "168.63.129.16",
+            "100.100.100.200",
             "::1",
             "::",
             "fe80::1",
@@ -130,6 +144,15 @@ mod tests {
             "2002:a00:1::",
             "2001:db8::1",
             "2001::1",
+            "2001:2::1",
+            "3fff::1",
+            "64:ff9b::a8:3f81:1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:0:1::808:808",
+            "2002:a9fe:a9fe::",
+            "2002:7f00:1::",
+            "fd00:ec2::254",
+            "::ffff:168.63.129.16",
             "::127.0.0.1",
         ] {
             assert!(!is_public(other.parse().unwrap()), "{other}");
@@ -143,7 +166,6 @@ mod tests {
         assert!(allowed.contains("127.0.0.1", 8443));
         assert!(!allowed.contains("127.0.0.1", 8444));
         assert!(allowed.contains("[::1]", 80));
-        assert!(allowed.contains_host("127.0.0.1"));
-        assert!(!allowed.contains_host("127.0.0.2"));
+        assert!(!allowed.contains("127.0.0.2", 8443));
     }
 }

@@ -1,9 +1,11 @@
 //! The address of an ITSM instance: parsed once, by a rule per product, so that nothing else can be called by it.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::egress::Networks;
 use super::network::{self, AllowedHosts};
 
 /// The base address of an ITSM instance: `https`, a host that the product's rule or the allow-list admits, no user
@@ -71,13 +73,13 @@ impl NotAServerUrl {
             }
             Self::QueryOrFragment | Self::Path(_) => "remove everything after the host",
             Self::Address(_) => {
-                "an on-premises instance or simulator is reached only if `ITSMC_ALLOW_HOSTS` lists it"
+                "an instance on premises is reached by `allow_networks` of its connection; a simulator only if `ITSMC_ALLOW_HOSTS` lists it"
             }
             Self::Host(_) => {
-                "if this is your own domain for the product, list it in `ITSMC_ALLOW_HOSTS`"
+                "if this is your own domain for the product, list it in `ITSMC_ALLOW_HOSTS`; if it is on premises, its network in `allow_networks`"
             }
             Self::Port(_) => {
-                "an instance at another port is reached only if `ITSMC_ALLOW_HOSTS` lists `host:port`"
+                "an instance at another port is reached only if `ITSMC_ALLOW_HOSTS` lists `host:port`, or on premises by `allow_networks`"
             }
         }
     }
@@ -85,10 +87,12 @@ impl NotAServerUrl {
 
 impl ServerUrl {
     /// Reads an address. `domains` are the product's own domains (a host must have at least one label before one of
-    /// them); an empty list admits every public host name. Hosts in `allowed` may be anything, also without TLS.
+    /// them); an empty list admits every public host name. Hosts in `allowed` may be anything, also without TLS. Where the
+    /// connection names `networks` of its own, the instance is on premises: any name and port, or an address in them, with TLS.
     pub fn parse(
         text: &str,
         domains: &[&str],
+        networks: &Networks,
         allowed: &AllowedHosts,
     ) -> Result<Self, NotAServerUrl> {
         let url = Url::parse(text.trim()).map_err(|_| NotAServerUrl::NotAUrl)?;
@@ -119,11 +123,12 @@ impl ServerUrl {
         }
         if !exempt {
             match &host {
+                Host::Domain(_) if !networks.is_empty() => {}
                 Host::Domain(name) => admit_domain(name, domains)?,
-                Host::Ipv4(address) => return Err(NotAServerUrl::Address(address.to_string())),
-                Host::Ipv6(address) => return Err(NotAServerUrl::Address(address.to_string())),
+                Host::Ipv4(address) => admit_address((*address).into(), networks)?,
+                Host::Ipv6(address) => admit_address((*address).into(), networks)?,
             }
-            if let Some(port) = url.port() {
+            if let Some(port) = url.port().filter(|_| networks.is_empty()) {
                 return Err(NotAServerUrl::Port(port));
             }
         }
@@ -151,6 +156,11 @@ impl ServerUrl {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// The port, 443 where the address names none.
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(443)
+    }
+
     /// The address as text, without a slash at the end.
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
@@ -173,9 +183,11 @@ fn admit_domain(name: &str, domains: &[&str]) -> Result<(), NotAServerUrl> {
     Ok(())
 }
 
-/// True if this address, once resolved, may be dialled for that host.
-pub fn may_dial(host: &str, address: std::net::IpAddr, allowed: &AllowedHosts) -> bool {
-    network::is_public(address) || allowed.contains_host(host)
+fn admit_address(address: IpAddr, networks: &Networks) -> Result<(), NotAServerUrl> {
+    if networks.contain(address) && !network::is_metadata(address) {
+        return Ok(());
+    }
+    Err(NotAServerUrl::Address(address.to_string()))
 }
 
 impl fmt::Display for ServerUrl {
@@ -201,7 +213,13 @@ mod tests {
     ];
 
     fn parse(text: &str) -> Result<String, NotAServerUrl> {
-        ServerUrl::parse(text, SERVICENOW, &AllowedHosts::default()).map(|url| url.to_string())
+        ServerUrl::parse(
+            text,
+            SERVICENOW,
+            &Networks::default(),
+            &AllowedHosts::default(),
+        )
+        .map(|url| url.to_string())
     }
 
     #[test]
@@ -304,8 +322,32 @@ mod tests {
     #[test]
     fn an_allowed_host_may_be_anything() {
         let allowed = AllowedHosts::parse("127.0.0.1:8080,sm.corp.example");
-        assert!(ServerUrl::parse("http://127.0.0.1:8080", SERVICENOW, &allowed).is_ok());
-        assert!(ServerUrl::parse("http://127.0.0.1:8081", SERVICENOW, &allowed).is_err());
-        assert!(ServerUrl::parse("https://sm.corp.example:8443", SERVICENOW, &allowed).is_ok());
+        assert!(
+            ServerUrl::parse(
+                "http://127.0.0.1:8080",
+                SERVICENOW,
+                &Networks::default(),
+                &allowed
+            )
+            .is_ok()
+        );
+        assert!(
+            ServerUrl::parse(
+                "http://127.0.0.1:8081",
+                SERVICENOW,
+                &Networks::default(),
+                &allowed
+            )
+            .is_err()
+        );
+        assert!(
+            ServerUrl::parse(
+                "https://sm.corp.example:8443",
+                SERVICENOW,
+                &Networks::default(),
+                &allowed
+            )
+            .is_ok()
+        );
     }
 }

@@ -36,7 +36,7 @@ pub(in crate::adapters) fn told(trouble: TransportTrouble) -> (Kind, &'static st
         TransportTrouble::Unreachable => (Kind::Unreachable, "the host cannot be reached"),
         TransportTrouble::Forbidden => (
             Kind::Forbidden,
-            "the host's address is private or without TLS, and not on the list of allowed hosts",
+            "the host's address is private or without TLS, and neither the connection nor the list of allowed hosts allows it",
         ),
         TransportTrouble::Certificate => (
             Kind::Unreachable,

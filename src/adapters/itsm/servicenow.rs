@@ -130,7 +130,8 @@ impl ServiceNow {
             .method(request.method())
             .uri(url.as_str())
             .header(ACCEPT, "application/json")
-            .header(AUTHORIZATION, authorization);
+            .header(AUTHORIZATION, authorization)
+            .extension(Arc::clone(&self.connection.egress));
         let body = match request.body() {
             Some(body) => {
                 built = built.header(CONTENT_TYPE, "application/json");

@@ -200,7 +200,26 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
                 "actions",
                 serde_json::json!({"default": {"work_item_type": "alert"}}),
             )
-            .replace("\"servicenow\"", "\"cherwell\""),
+            .replace("\"servicenow\"", "\"system_center_service_manager\""),
+        ),
+        (
+            "C4",
+            with(
+                "allow_networks",
+                serde_json::json!(["10.0.0.0/8", "0.0.0.0/0"]),
+            ),
+        ),
+        (
+            "C17",
+            with("token_url", "https://login.evil.example/token".into()),
+        ),
+        (
+            "C5 for Cherwell",
+            GOOD.replace("servicenow\"", "cherwell\""),
+        ),
+        (
+            "own authority",
+            with("ca_certificate", "hunter2canary".into()),
         ),
         (
             "staging table",

@@ -27,6 +27,14 @@ pub(super) struct Definition {
     pub(super) partner_type: PartnerType,
     /// The instance's address, such as `https://contoso.service-now.com`.
     pub(super) server_url: String,
+    /// The certificate of the authority that signed the instance's certificate (PEM), where the system does not trust it:
+    /// then only what that authority signed is trusted, by this connection alone.
+    #[serde(default)]
+    pub(super) ca_certificate: Option<String>,
+    /// The private networks in which the instance stands, such as `10.20.0.0/16`: for an instance on premises. Then no
+    /// other address is called for it.
+    #[serde(default)]
+    pub(super) allow_networks: Vec<String>,
     /// The OAuth client's id.
     pub(super) client_id: String,
     /// The OAuth client's secret.

@@ -184,7 +184,7 @@ impl Add {
             }
         };
         output.progress(format!("logging in to {}", connection.server));
-        let tokens = login::by_password(connection, &password, desk.allowed()).await;
+        let tokens = login::by_password(connection, &password, desk.allowed(), desk.proxy()).await;
         output.settle();
         let tokens = tokens?;
         if tokens.refresh.is_none() {
