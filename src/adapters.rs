@@ -1,5 +1,6 @@
 //! Everything that touches the outside: each fills a port.
 
+pub mod alerts_management;
 pub mod clock;
 pub mod entra_keys;
 pub mod entropy;

@@ -1,6 +1,7 @@
 //! Pure values and decisions: no I/O, no clock, nothing async. Everything else imports this; it imports nothing of ours.
 
 pub mod alert;
+pub mod alert_key;
 pub mod alert_to_work_item;
 pub mod allow_list;
 pub mod allowance;

@@ -6,6 +6,7 @@ pub mod create_work_item;
 pub mod drain;
 pub mod explain;
 pub mod gatekeeper;
+pub mod missed_alerts;
 pub mod paces;
 pub mod preview;
 pub mod redrive;
@@ -23,7 +24,7 @@ use crate::domain::name::ConnectionName;
 use crate::domain::network::AllowedHosts;
 use crate::domain::retention::Ages;
 use crate::domain::work_item::Uniqueness;
-use crate::ports::{Clock, Entropy, Products, Vault};
+use crate::ports::{AlertHistory, Clock, Entropy, Products, Vault};
 use crate::stores::allowances::Allowances;
 use crate::stores::connections::Connections;
 use crate::stores::dead_letters::DeadLetters;
@@ -32,10 +33,12 @@ use crate::stores::gates::Gates;
 use crate::stores::journal::Journal;
 use crate::stores::last_seen::LastSeen;
 use crate::stores::leases::Leases;
+use crate::stores::looks::Looks;
 use crate::stores::objects::Objects;
 use crate::stores::pending::Pending;
 use crate::stores::quarantine::Quarantine;
 use crate::stores::sweeps::Sweeps;
+use missed_alerts::Remembered;
 use paces::Paces;
 
 /// Age after which what was found out about a product is read again.
@@ -84,6 +87,10 @@ pub struct Core {
     pub ages: Ages,
     /// What was found out about the products.
     pub facts: Facts,
+    /// How far the look for missed alerts has come.
+    pub looks: Looks,
+    /// The alerts that Azure keeps, where they can be asked for.
+    pub history: Option<Arc<dyn AlertHistory>>,
     /// How the dependencies were when they were last used.
     pub last_seen: LastSeen,
     /// The connections.
@@ -97,6 +104,8 @@ pub struct Core {
     known_uniqueness: Mutex<BTreeMap<ConnectionName, (Duration, Uniqueness)>>,
     /// When this process has last looked for what may be removed, on the monotonic clock.
     swept_at: Mutex<Option<Duration>>,
+    /// What this process has seen of the alerts that Azure keeps.
+    looked: Remembered,
 }
 
 impl std::fmt::Debug for Core {
@@ -123,6 +132,9 @@ impl Core {
             leases: Leases::new(objects.clone()),
             paces: Paces::new(Arc::clone(&outside.clock)),
             facts: Facts::new(objects.clone()),
+            looks: Looks::new(objects.clone()),
+            history: None,
+            looked: Remembered::default(),
             sweeps: Sweeps::new(objects.clone()),
             ages: Ages::default(),
             connections: Connections::new(
@@ -145,6 +157,13 @@ impl Core {
     #[must_use]
     pub fn with_ages(mut self, ages: Ages) -> Self {
         self.ages = ages;
+        self
+    }
+
+    /// The same, where the alerts that Azure keeps can be asked for.
+    #[must_use]
+    pub fn with_alert_history(mut self, history: Arc<dyn AlertHistory>) -> Self {
+        self.history = Some(history);
         self
     }
 

@@ -161,6 +161,44 @@ pub trait KeySet: Send + Sync {
     async fn key_set(&self, within: Duration) -> Result<Bytes, CallFailure>;
 }
 
+/// Which of a subscription's alerts are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertsOf {
+    /// Those that fired in the last hour.
+    LastHour,
+    /// Those that fired in the last day.
+    LastDay,
+    /// Those that fired in the last seven days.
+    LastWeek,
+    /// Those that fired in the last thirty days: more is not kept.
+    LastMonth,
+}
+
+/// The alerts that Azure keeps of a subscription, each as it came.
+#[async_trait]
+pub trait AlertHistory: Send + Sync {
+    /// The first page, oldest first.
+    async fn first_page(
+        &self,
+        subscription: &str,
+        of: AlertsOf,
+        within: Duration,
+    ) -> Result<Bytes, CallFailure>;
+
+    /// The page that another one named as its next.
+    async fn next_page(&self, link: &str, within: Duration) -> Result<Bytes, CallFailure>;
+
+    /// One alert by its resource id; `None` if Azure does not keep it any more.
+    async fn alert(&self, alert_id: &str, within: Duration) -> Result<Option<Bytes>, CallFailure>;
+}
+
+/// Who we are to Azure's own services.
+#[async_trait]
+pub trait AzureIdentity: Send + Sync {
+    /// An access token for a scope, such as `https://management.azure.com/.default`. Warm, this asks nobody.
+    async fn token(&self, scope: &str, within: Duration) -> Result<Secret, CallFailure>;
+}
+
 /// Time.
 #[async_trait]
 pub trait Clock: Send + Sync {

@@ -11,6 +11,7 @@ pub mod gates;
 pub mod journal;
 pub mod last_seen;
 pub mod leases;
+pub mod looks;
 pub mod numbered_log;
 pub mod objects;
 pub mod pending;

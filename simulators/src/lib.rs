@@ -5,6 +5,7 @@
 //! knows the connector: the shapes are written from the vendors' documentation, so that an error of ours cannot be on
 //! both sides of the wire.
 
+pub mod alerts_management;
 pub mod entra;
 pub mod fault;
 pub mod journal;

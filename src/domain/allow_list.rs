@@ -36,6 +36,11 @@ impl AllowList {
         }
     }
 
+    /// The subscriptions, lower case; none where all are taken.
+    pub fn subscriptions(&self) -> &[String] {
+        &self.subscriptions
+    }
+
     /// Looks whether an alert may be taken. One that says no subscription or rule at all is foreign where a list is kept.
     pub fn admit(&self, alert: &Alert) -> Result<(), Foreign> {
         if !self.subscriptions.is_empty() {

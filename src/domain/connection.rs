@@ -277,6 +277,8 @@ pub struct Action {
     pub mode: Mode,
     /// Which alerts it takes.
     pub allowed: AllowList,
+    /// Whether alerts of its subscriptions whose webhook never came are looked for in Azure's list.
+    pub finds_missed: bool,
     /// The product's code for how it was solved.
     pub close_code: Option<String>,
     /// Impact and urgency where they differ from the default.

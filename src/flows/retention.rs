@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::{Budget, Core};
 use crate::domain::name::ConnectionName;
+use crate::stores::looks::Looks;
 use crate::stores::numbered_log::NumberedLog;
 use crate::stores::objects::StoreFailure;
 use crate::stores::sweeps::{Stage, Sweep};
@@ -116,13 +117,16 @@ async fn sweep(
 
 /// What changes all the time, and of which only the head is ever asked for.
 async fn small_logs(core: &Core, name: &ConnectionName) -> Result<usize, StoreFailure> {
-    let folders = [
+    let mut folders = vec![
         format!("leases/drain-{name}"),
         format!("gates/{name}"),
         format!("allowances/{name}"),
         format!("facts/{name}"),
         format!("sweeps/{name}"),
     ];
+    if core.history.is_some() {
+        folders.push(Looks::folder(name));
+    }
     let cutoff = core.clock.now().minus(core.ages.small_logs_for);
     let mut removed = 0;
     for folder in folders {

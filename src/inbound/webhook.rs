@@ -75,6 +75,11 @@ impl Delivery {
         }
     }
 
+    /// What a webhook would have brought, by Azure's own list of alerts, which was asked for with our own token.
+    pub fn from_azures_list(connection: ConnectionName, action: ActionName, body: Bytes) -> Self {
+        Self::from_journal(connection, action, body)
+    }
+
     /// A delivery that a person at the desk looks at, and that goes nowhere.
     pub fn of_a_person(connection: ConnectionName, action: ActionName, body: Bytes) -> Self {
         Self::from_journal(connection, action, body)

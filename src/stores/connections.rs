@@ -116,6 +116,17 @@ impl Connections {
         self.ask(name, &place).await
     }
 
+    /// The names of all connections in the vault, in order.
+    pub async fn names(&self) -> Result<Vec<ConnectionName>, CallFailure> {
+        let secrets = self.vault.list(SECRET_PREFIX).await?;
+        let names = secrets
+            .iter()
+            .filter_map(|secret| secret.strip_prefix(SECRET_PREFIX));
+        Ok(names
+            .filter_map(|name| ConnectionName::parse(name).ok())
+            .collect())
+    }
+
     /// The product has refused the credentials: somebody may have changed them meanwhile, so that the next look asks the
     /// vault (rule R40). What is known serves on if the vault does not answer.
     pub fn doubt(&self, name: &ConnectionName) {

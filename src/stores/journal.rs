@@ -11,6 +11,7 @@ use super::objects::{Creation, Objects, StoreFailure, corrupt};
 use super::stored::{self, VERSION, Versioned};
 use crate::domain::identity::EventId;
 use crate::domain::name::{ActionName, ConnectionName};
+use crate::domain::timestamp::Timestamp;
 
 /// An alert as it came.
 #[derive(Debug, Clone)]
@@ -86,6 +87,20 @@ impl Journal {
         event: &EventId,
     ) -> Result<(), StoreFailure> {
         self.objects.delete(&Self::path(connection, event)).await
+    }
+
+    /// The alerts that were kept since `since`, by the store's clock.
+    pub async fn kept_since(
+        &self,
+        connection: &ConnectionName,
+        since: Timestamp,
+    ) -> Result<Vec<EventId>, StoreFailure> {
+        let folder = format!("journal/{connection}");
+        let names = self.objects.written_since(&folder, since).await?;
+        Ok(names
+            .iter()
+            .filter_map(|name| EventId::parse(name))
+            .collect())
     }
 
     /// Reads an alert back.

@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
 use super::last_seen::LastSeen;
+use crate::domain::timestamp::Timestamp;
 use crate::ports::Clock;
 
 /// How long one request to the store may take (rule R3: two tries of two seconds fit into the intake's answer).
@@ -255,6 +256,31 @@ impl Objects {
             }
             _ => Ok(first.into_sorted_vec()),
         }
+    }
+
+    /// The names below a folder of what was written since `since` by the store's own clock, in no order; at most
+    /// [`LISTING_MAX`].
+    pub async fn written_since(
+        &self,
+        folder: &str,
+        since: Timestamp,
+    ) -> Result<Vec<String>, StoreFailure> {
+        let prefix = Path::from(folder);
+        let mut names = Vec::new();
+        let listing = async {
+            let mut entries = self.store.list(Some(&prefix));
+            while let Some(entry) = entries.try_next().await? {
+                if entry.last_modified.timestamp_millis() >= since.as_millis() {
+                    names.extend(name_below(&prefix, &entry.location));
+                }
+                if names.len() >= LISTING_MAX {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        listed(folder, listing).await?;
+        Ok(names)
     }
 
     /// True if there is anything below a folder.

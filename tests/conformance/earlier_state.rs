@@ -18,6 +18,7 @@ use itsm_connector::stores::facts::Facts;
 use itsm_connector::stores::gates::Gates;
 use itsm_connector::stores::journal::Journal;
 use itsm_connector::stores::leases::Leases;
+use itsm_connector::stores::looks::Looks;
 use itsm_connector::stores::objects::{Objects, StoreFailure, StoreTrouble};
 use itsm_connector::stores::pending::Pending;
 use itsm_connector::stores::quarantine::Quarantine;
@@ -204,6 +205,9 @@ fn forms() -> Vec<(&'static str, Read)> {
         ("sweeps/contoso/18446744073709551615", |objects, _| {
             async move { Ok(Sweeps::new(objects).read(&contoso()).await?.is_some()) }.boxed()
         }),
+        ("looks/contoso/18446744073709551615", |objects, _| {
+            async move { Ok(Looks::new(objects).read(&contoso()).await?.is_some()) }.boxed()
+        }),
         (
             "journal/contoso/govo6gf5ys5c5cam7dzc5ylyi3",
             |objects, path| {
@@ -266,6 +270,7 @@ fn later(path: &str) -> Option<&'static [u8]> {
     match path.split('/').next() {
         Some("allowances") => Some(br#"{"writer":"a","at":"2026-03-01T10:00:00.000Z","state":{"limit":100,"resets_at":"2026-03-01T11:00:00.000Z","used":7}}"#),
         Some("sweeps") => Some(br#"{"version":1,"writer":"a","at":"2026-03-01T10:00:00.000Z","state":{"next_at":"2026-03-01T11:00:00.000Z","rotation_at":"2026-03-01T10:00:00.000Z","stage":"journal"}}"#),
+        Some("looks") => Some(br#"{"version":1,"writer":"a","at":"2026-03-01T10:00:00.000Z","state":{"next_at":"2026-03-01T10:15:00.000Z","looked_until":"2026-03-01T09:55:00.000Z","whole_day_at":"2026-03-01T00:00:00.000Z"}}"#),
         _ => None,
     }
 }

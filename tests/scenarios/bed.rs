@@ -29,7 +29,7 @@ use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::webhook_auth::WebhookAuth;
 use itsm_connector::flows::{Core, Outside};
 use itsm_connector::hosts::intake::Intake;
-use itsm_connector::ports::{Clock, KeySet, Transport, Vault};
+use itsm_connector::ports::{AlertHistory, Clock, KeySet, Transport, Vault};
 use object_store::ObjectStore;
 use serde_json::Value;
 
@@ -68,6 +68,8 @@ pub(crate) struct TestBed {
     auth: WebhookAuth,
     /// The issuer's, where callers show tokens.
     keys: Option<Arc<dyn KeySet>>,
+    /// Azure's own list of alerts, where it can be asked for.
+    history: Option<Arc<dyn AlertHistory>>,
     definition: Value,
     process: Option<Process>,
     folder: tempfile::TempDir,
@@ -140,7 +142,7 @@ impl TestBed {
         });
         let transport = self.another_transport();
         let products = ItsmProducts::new(transport, Arc::clone(&vault), Arc::clone(&clock));
-        Core::new(Outside {
+        let core = Core::new(Outside {
             store: Arc::new(FatedStore {
                 inner: Arc::clone(&self.store),
                 fates: Arc::clone(&self.fates),
@@ -150,7 +152,11 @@ impl TestBed {
             clock,
             entropy: Arc::<Dice>::clone(&self.dice),
             allowed: self.allowed.clone(),
-        })
+        });
+        match &self.history {
+            Some(history) => core.with_alert_history(Arc::clone(history)),
+            None => core,
+        }
     }
 
     /// The real program over the same state and vault.

@@ -26,6 +26,7 @@ mod hosts;
 mod import_sets;
 mod killed_between_steps;
 mod limit_is_announced;
+mod missed_alerts;
 mod odd_alerts;
 mod over_before_made;
 mod product_misbehaves;

@@ -82,6 +82,7 @@ fn action(
     }
     check_group(path, definition.assignment_group.as_deref(), problems);
     check_subscriptions(path, &definition.subscriptions, problems);
+    check_find_missed(path, &definition, problems);
     let said = microsofts.as_ref();
     let work_item_type = said
         .map(|said| said.work_item_type)
@@ -114,6 +115,9 @@ fn action(
         storm,
         mode: definition.mode,
         allowed: AllowList::new(&definition.subscriptions, &definition.rules),
+        finds_missed: definition
+            .find_missed
+            .unwrap_or(!definition.subscriptions.is_empty()),
         close_code: definition.close_code,
         severity: definition.severity,
         event_severity: definition.event_severity,
@@ -133,6 +137,18 @@ fn check_subscriptions(path: &str, subscriptions: &[String], problems: &mut Prob
                 "`az account show --query id` shows it; alerts do not carry the name",
             ));
         }
+    }
+}
+
+/// Azure's list is asked subscription by subscription.
+fn check_find_missed(path: &str, definition: &ActionDefinition, problems: &mut Problems) {
+    if definition.find_missed == Some(true) && definition.subscriptions.is_empty() {
+        problems.push(Problem::new(
+            &format!("{path}.find_missed"),
+            "`true` without `subscriptions`",
+            "`subscriptions` beside it",
+            "name the subscriptions whose alerts come here; their list in Azure is what is looked through",
+        ));
     }
 }
 

@@ -134,6 +134,10 @@ pub(super) struct ActionDefinition {
     /// Names or resource ids of the rules whose alerts are taken; others are kept in quarantine (absent: all).
     #[serde(default)]
     pub(super) rules: Vec<String>,
+    /// Whether alerts of these subscriptions whose webhook never came are looked for in Azure's own list and taken up all the
+    /// same (default: where `subscriptions` are named). Every alert of them then belongs here that `rules` do not leave out.
+    #[serde(default)]
+    pub(super) find_missed: Option<bool>,
     /// The product's code for how it was solved, where its default is not among the instance's choices.
     #[serde(default)]
     pub(super) close_code: Option<String>,

@@ -7,7 +7,7 @@ use itsm_connector::adapters::state_store;
 use itsm_connector::domain::entra::EntraAuth;
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::webhook_auth::WebhookAuth;
-use itsm_connector::ports::KeySet;
+use itsm_connector::ports::{AlertHistory, KeySet};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use simulators::fault::FaultRule;
@@ -24,6 +24,7 @@ pub(crate) struct Builder {
     definition: Value,
     auth: WebhookAuth,
     keys: Option<Arc<dyn KeySet>>,
+    history: Option<Arc<dyn AlertHistory>>,
     keeps_state_in_a_folder: bool,
     keys_are_unique: bool,
     hurry: u32,
@@ -44,6 +45,7 @@ impl Builder {
             }),
             auth: WebhookAuth::Open,
             keys: None,
+            history: None,
             keeps_state_in_a_folder: false,
             keys_are_unique: false,
             hurry: 1,
@@ -84,6 +86,13 @@ impl Builder {
         let health = vec![Sha256::digest(key.as_bytes()).into()];
         self.auth = WebhookAuth::Entra(entra, health);
         self.keys = Some(keys);
+        self
+    }
+
+    /// The alerts that Azure keeps can be asked for.
+    #[must_use]
+    pub(crate) fn alert_history(mut self, history: Arc<dyn AlertHistory>) -> Self {
+        self.history = Some(history);
         self
     }
 
@@ -130,6 +139,7 @@ impl Builder {
             fates,
             auth: self.auth,
             keys: self.keys,
+            history: self.history,
             definition: self.definition,
             process: None,
             folder,
