@@ -166,6 +166,13 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
             ),
         ),
         (
+            "find_missed",
+            with(
+                "actions",
+                serde_json::json!({"default": {"find_missed": true}}),
+            ),
+        ),
+        (
             "reopen_within",
             with(
                 "actions",
