@@ -37,6 +37,7 @@ use crate::stores::looks::Looks;
 use crate::stores::objects::Objects;
 use crate::stores::pending::Pending;
 use crate::stores::quarantine::Quarantine;
+use crate::stores::soundness::{Backend, Soundness};
 use crate::stores::sweeps::Sweeps;
 use missed_alerts::Remembered;
 use paces::Paces;
@@ -65,6 +66,8 @@ pub struct Outside {
 pub struct Core {
     /// The object store, for what has no store of its own.
     pub objects: Objects,
+    /// Whether the object store may be relied on.
+    pub soundness: Soundness,
     /// Alerts as they came.
     pub journal: Journal,
     /// What is not settled yet.
@@ -117,12 +120,19 @@ impl std::fmt::Debug for Core {
 }
 
 impl Core {
-    /// Over the outside. It asks nothing of it yet.
+    /// Over the outside, with a store that is trusted. It asks nothing of it yet.
     pub fn new(outside: Outside) -> Self {
+        Self::over(outside, Backend::default())
+    }
+
+    /// Over the outside, with what is to be known of its store.
+    pub fn over(outside: Outside, backend: Backend) -> Self {
         let last_seen = LastSeen::new(Arc::clone(&outside.clock));
-        let objects =
-            Objects::new(outside.store, Arc::clone(&outside.clock)).watched_by(last_seen.clone());
+        let objects = Objects::new(outside.store, Arc::clone(&outside.clock))
+            .watched_by(last_seen.clone())
+            .listed_in_order(backend.lists_in_order);
         Self {
+            soundness: Soundness::new(objects.clone(), backend.to_be_proven),
             journal: Journal::new(objects.clone()),
             pending: Pending::new(objects.clone()),
             quarantine: Quarantine::new(objects.clone()),

@@ -2,6 +2,7 @@
 
 mod entra;
 mod proxy;
+mod state;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::egress::Proxy;
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::{KEYS_MAX, WebhookAuth};
+pub use state::{CloudStore, StateLocation};
 
 /// Where the local host listens if nobody says otherwise.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7071);
@@ -22,15 +24,6 @@ const LOG_DEFAULT: &str = "info";
 pub enum VaultLocation {
     /// A folder of files.
     Folder(PathBuf),
-}
-
-/// Where our own state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StateLocation {
-    /// A folder; every write is on disk before it counts.
-    Folder(PathBuf),
-    /// Nowhere: it is gone with the process.
-    Memory,
 }
 
 /// Where the function runs.
@@ -115,6 +108,7 @@ impl Desk {
         variable: &dyn Fn(&str) -> Option<String>,
         folder: &Path,
     ) -> Result<Self, SettingsError> {
+        let allowed = AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default());
         Ok(Self {
             vault: match variable("ITSMC_VAULT") {
                 None => VaultLocation::Folder(folder.join("vault")),
@@ -122,9 +116,9 @@ impl Desk {
             },
             state: match variable("ITSMC_STATE") {
                 None => StateLocation::Folder(folder.join("state")),
-                said => state(said)?,
+                Some(_) => state::state(variable, &allowed)?,
             },
-            allowed: AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default()),
+            allowed,
             proxy: proxy::proxy(variable)?,
         })
     }
@@ -158,11 +152,12 @@ impl Settings {
     pub fn from(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let platform = platform(variable)?;
         let listen = listen(variable("ITSMC_LISTEN"))?;
+        let allowed = AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default());
         Ok(Self {
             vault: vault(variable("ITSMC_VAULT"))?,
-            state: state(variable("ITSMC_STATE"))?,
+            state: state::state(variable, &allowed)?,
             auth: auth(variable, platform, listen)?,
-            allowed: AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default()),
+            allowed,
             proxy: proxy::proxy(variable)?,
             listen,
             platform,
@@ -223,36 +218,6 @@ fn vault(value: Option<String>) -> Result<VaultLocation, SettingsError> {
             None => Err(error(
                 shown(&value),
                 "`file:///DIR` with an absolute path",
-                "three slashes: two of the scheme, one of the path",
-            )),
-        },
-    }
-}
-
-fn state(value: Option<String>) -> Result<StateLocation, SettingsError> {
-    let error = |found: String, expected, hint| SettingsError {
-        variable: "ITSMC_STATE",
-        found,
-        expected,
-        hint,
-    };
-    match value.as_deref() {
-        None => Err(error(
-            "nothing".to_owned(),
-            "`file:///DIR` or `memory:///`",
-            "alerts are kept there before anything is done with them",
-        )),
-        Some("memory:///" | "memory://") => Ok(StateLocation::Memory),
-        Some(value) if value.starts_with("az://") || value.starts_with("s3://") => Err(error(
-            shown(value),
-            "`file:///DIR` or `memory:///`",
-            "this version keeps state in a folder; Azure Blob and S3 come with a later one",
-        )),
-        Some(value) => match folder(value) {
-            Some(folder) => Ok(StateLocation::Folder(folder)),
-            None => Err(error(
-                shown(value),
-                "`file:///DIR` with an absolute path, or `memory:///`",
                 "three slashes: two of the scheme, one of the path",
             )),
         },
@@ -458,7 +423,9 @@ mod tests {
         let folder = Path::new("desk");
         let quiet = Desk::from(&|_| None, folder).unwrap();
         assert_eq!(quiet.vault, VaultLocation::Folder("desk/vault".into()));
-        assert_eq!(quiet.state, StateLocation::Folder("desk/state".into()));
+        assert!(
+            matches!(quiet.state, StateLocation::Folder(folder) if folder == Path::new("desk/state"))
+        );
         let said = |name: &str| match name {
             "ITSMC_VAULT" => Some("file:///v".to_owned()),
             "ITSMC_ALLOW_HOSTS" => Some("sm.corp.example".to_owned()),
@@ -479,11 +446,9 @@ mod tests {
             ("ITSMC_LISTEN", "0.0.0.0:80"),
         ];
         assert!(matches!(settings(&key).unwrap().auth, WebhookAuth::Keys(keys) if keys.len() == 2));
-        assert_eq!(
-            settings(&[("ITSMC_STATE", "file:///var/state")])
-                .unwrap()
-                .state,
-            StateLocation::Folder("/var/state".into())
+        let told = settings(&[("ITSMC_STATE", "file:///var/state")]).unwrap();
+        assert!(
+            matches!(told.state, StateLocation::Folder(folder) if folder == Path::new("/var/state"))
         );
         let WebhookAuth::Entra(entra, keys) = settings(&ENTRA).unwrap().auth else {
             panic!("another way to look at callers");

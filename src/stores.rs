@@ -18,6 +18,7 @@ pub mod pending;
 pub mod probe;
 pub mod quarantine;
 pub mod slots;
+pub mod soundness;
 pub mod standstill;
 mod stored;
 pub mod storms;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use object_store::ObjectStore;
+
 use crate::adapters::clock::SystemClock;
 use crate::adapters::entra_keys::EntraKeys;
 use crate::adapters::entropy::OsEntropy;
 use crate::adapters::file_vault::FileVault;
 use crate::adapters::http::HttpTransport;
 use crate::adapters::itsm::ItsmProducts;
-use crate::adapters::state_store::{self, NotOpened};
+use crate::adapters::state_store::{self, NotOpened, Opening};
 use crate::domain::egress::Proxy;
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::WebhookAuth;
@@ -16,7 +18,8 @@ use crate::flows::callers::Callers;
 use crate::flows::{Core, Outside};
 use crate::hosts::intake::Intake;
 use crate::ports::{Clock, Transport, Vault};
-use crate::settings::{Settings, StateLocation, VaultLocation};
+use crate::settings::{CloudStore, Settings, StateLocation, VaultLocation};
+use crate::stores::soundness::Backend;
 
 /// What the flows work with, as the settings say.
 pub fn core(
@@ -47,18 +50,38 @@ fn core_over(
         Arc::clone(&vault),
         Arc::clone(&clock),
     ));
-    let store = match state {
-        StateLocation::Memory => state_store::memory(),
-        StateLocation::Folder(folder) => state_store::folder(folder)?,
-    };
-    Ok(Core::new(Outside {
-        store,
+    let outside = Outside {
+        store: store(state)?,
         vault,
         products,
         clock,
         entropy: Arc::new(OsEntropy),
         allowed: allowed.clone(),
-    }))
+    };
+    let backend = Backend {
+        to_be_proven: state.to_be_proven(),
+        lists_in_order: matches!(state, StateLocation::Azure(_) | StateLocation::S3(_)),
+    };
+    Ok(Core::over(outside, backend))
+}
+
+/// The store that the settings name.
+fn store(state: &StateLocation) -> Result<Arc<dyn ObjectStore>, NotOpened> {
+    match state {
+        StateLocation::Memory => Ok(state_store::memory()),
+        StateLocation::Folder(folder) => state_store::folder(folder),
+        StateLocation::Azure(store) => opening(state, store).azure(),
+        StateLocation::S3(store) => opening(state, store).s3(),
+    }
+}
+
+fn opening<'a>(state: &StateLocation, store: &'a CloudStore) -> Opening<'a> {
+    Opening {
+        location: state.to_string(),
+        container: &store.container,
+        prefix: &store.prefix,
+        options: &store.options,
+    }
 }
 
 /// The vault that the settings name.

@@ -109,10 +109,11 @@ impl Desk {
         }
     }
 
-    /// The folder of the state that another process fills; an error if there is none to look at.
-    pub(crate) fn existing_state(&self) -> Result<&Path, Failure> {
+    /// An error if there is no state to look at that another process fills.
+    pub(crate) fn existing_state(&self) -> Result<(), Failure> {
         match &self.places.state {
-            StateLocation::Folder(folder) if folder.is_dir() => Ok(folder),
+            StateLocation::Azure(_) | StateLocation::S3(_) => Ok(()),
+            StateLocation::Folder(folder) if folder.is_dir() => Ok(()),
             StateLocation::Folder(folder) => Err(Failure::does_not_work(
                 format!("there is no data at `{}`", folder.display()),
                 "`itsmc up` makes it; `--data`, `ITSMC_VAULT` and `ITSMC_STATE` say where it is",

@@ -1,10 +1,11 @@
-//! The only HTTP client: built at the first call (reading root certificates takes milliseconds that a cold start does
-//! not have), no redirects, no cookies, a proxy only where the settings name one, limits on size and time, and an address
+//! HTTP to products: the client is built at the first call (reading root certificates takes milliseconds that a cold start
+//! does not have), no redirects, no cookies, a proxy only where the settings name one, limits on size and time, and an address
 //! check on every dial.
 
 pub(in crate::adapters) mod answer;
 mod clients;
 mod resolver;
+pub(in crate::adapters) mod store_client;
 mod trouble;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Opens the object store that `ITSMC_STATE` names.
 
+mod client;
+mod cloud;
 mod durable_folder;
 
 use std::fmt;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 
+pub use cloud::Opening;
 use durable_folder::DurableFolder;
 
 /// The store could not be opened.

@@ -49,6 +49,11 @@ fn base32(hash: &[u8; 32], chars: usize) -> String {
     text
 }
 
+/// The name, in the state, of the store that it is in: 130 bits of hash.
+pub fn store_key(store: &str) -> String {
+    hashed("store", &[store.as_bytes()], KEY_CHARS)
+}
+
 macro_rules! key {
     ($(#[$doc:meta])* $type:ident, $chars:expr) => {
         $(#[$doc])*

@@ -21,7 +21,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::WorkItemRef;
 use crate::inbound::webhook::Delivery;
 use crate::stores::connections::Lookup;
-use crate::stores::objects::{Creation, STORE_CALL_MAX, StoreFailure};
+use crate::stores::objects::{Creation, STORE_CALL_MAX, StoreFailure, StoreTrouble};
 use crate::stores::pending::Marker;
 use crate::stores::slots::SlotLog;
 
@@ -128,6 +128,9 @@ pub async fn receive_within(
 ) -> Result<Answer, NotKept> {
     let budget = Budget::new(&*core.clock, within.min(ANSWER_WITHIN));
 
+    // A store that grants every claim twice is not written to.
+    relied_on(core).await?;
+
     // Whom is it for? Asked of memory, and of the vault only when cold. If it cannot be asked, the drain finds out.
     let (name, action) = (delivery.connection(), delivery.action());
     let connection = match core.connections.look_up_action(name, action).await {
@@ -176,6 +179,22 @@ pub async fn receive_within(
         _ => None,
     };
     Ok(answer(&event, creation, settled))
+}
+
+/// An error unless the store may be relied on. Of a trusted store nothing is asked.
+async fn relied_on(core: &Core) -> Result<(), StoreFailure> {
+    let asked = tokio::time::timeout(LOOK_MAX, core.soundness.relied_on()).await;
+    let relied_on = asked.unwrap_or_else(|_| {
+        Err(StoreFailure {
+            operation: "rely on",
+            path: "soundness".to_owned(),
+            trouble: StoreTrouble::TimedOut,
+        })
+    });
+    if let Err(failure) = &relied_on {
+        core.last_seen.fails("state store", failure.hint());
+    }
+    relied_on
 }
 
 /// More rows than get a work item are counted, and told here as in the work items of the others.

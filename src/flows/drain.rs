@@ -75,6 +75,10 @@ pub async fn run(
     if !budget.can_start(&*core.clock, CALL_MIN) {
         return Ok(Vec::new());
     }
+    if core.soundness.to_be_proven().is_some() {
+        let (id, now) = (core.writer_id(), core.clock.now());
+        Box::pin(core.soundness.prove_when_due(&id, now)).await?;
+    }
     // What never came is kept first, so that it is finished in the same run; it may take a third of the time.
     let looking = Budget::new(&*core.clock, budget.left(&*core.clock) / 3);
     Box::pin(missed_alerts::run(core, looking)).await;

@@ -15,7 +15,7 @@ use crate::domain::work_item::{
 use crate::ports::ItsmProduct;
 use crate::stores::connections::Lookup;
 use crate::stores::facts::ProductFacts;
-use crate::stores::probe::{self, Probed};
+use crate::stores::probe::Probed;
 
 /// The longest that one call may take.
 const CALL_MAX: Duration = Duration::from_secs(20);
@@ -93,7 +93,8 @@ pub async fn run(
     };
     step(Step::works("definition", describe(&connection)));
 
-    match probe::probe(&core.objects, &core.writer_id()).await {
+    let (id, now) = (core.writer_id(), core.clock.now());
+    match core.soundness.prove(&id, now).await {
         Probed::Sound => step(Step::works("state store", "honours create-only writes")),
         Probed::IgnoresConditions => step(Step {
             name: "state store",

@@ -1,5 +1,7 @@
 //! The object store as the other stores see it: create-only, with time limits, and with names that cannot climb.
 
+mod failure;
+
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use futures_util::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 
+pub use failure::{StoreFailure, StoreTrouble};
+
 use super::last_seen::LastSeen;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::Clock;
@@ -19,76 +23,6 @@ pub const STORE_CALL_MAX: Duration = Duration::from_secs(2);
 
 /// Names that one listing reads at most: a bound for memory, far above what a healthy state holds.
 pub const LISTING_MAX: usize = 200_000;
-
-/// A call to the store that did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreFailure {
-    /// What was tried: `create`, `get`, `list`, `delete`.
-    pub operation: &'static str,
-    /// The object's name.
-    pub path: String,
-    /// Why.
-    pub trouble: StoreTrouble,
-}
-
-/// Why a call to the store did not succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreTrouble {
-    /// It did not answer in time; it may have been done.
-    TimedOut,
-    /// It failed; it may have been done.
-    Unavailable,
-    /// We may not.
-    Denied,
-    /// What is stored cannot be read. That is not the same as missing.
-    Corrupt,
-    /// A newer version of this program wrote it, in a form that this one does not know.
-    Newer,
-}
-
-impl StoreFailure {
-    /// True if the store is well, and it is the object that is not as it should be.
-    pub fn is_about_content(&self) -> bool {
-        matches!(self.trouble, StoreTrouble::Corrupt | StoreTrouble::Newer)
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self.trouble {
-            StoreTrouble::TimedOut | StoreTrouble::Unavailable => {
-                "check that the store in `ITSMC_STATE` exists and can be reached from here; alerts are answered 503 until then, and sent again by Azure"
-            }
-            StoreTrouble::Denied => {
-                "give the function's identity the right to read, write and delete in the store of `ITSMC_STATE`"
-            }
-            StoreTrouble::Corrupt => {
-                "this object was not written by this program or is damaged; move it aside, and the alert is taken up again from the journal"
-            }
-            StoreTrouble::Newer => {
-                "an older version of the program met what a newer one has written; run the newest version everywhere, functions and `itsmc`"
-            }
-        }
-    }
-}
-
-impl fmt::Display for StoreFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self.trouble {
-            StoreTrouble::TimedOut => "no answer in time",
-            StoreTrouble::Unavailable => "the store failed",
-            StoreTrouble::Denied => "permission denied",
-            StoreTrouble::Corrupt => "what is stored cannot be read",
-            StoreTrouble::Newer => "it was written by a newer version of this program",
-        };
-        write!(
-            f,
-            "state store: `{}` of `{}`: {why}",
-            self.operation, self.path
-        )
-    }
-}
-
-impl std::error::Error for StoreFailure {}
 
 /// What came of a create-only write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +39,7 @@ pub struct Objects {
     store: Arc<dyn ObjectStore>,
     clock: Arc<dyn Clock>,
     last_seen: Option<LastSeen>,
+    lists_in_order: bool,
 }
 
 impl fmt::Debug for Objects {
@@ -120,7 +55,15 @@ impl Objects {
             store,
             clock,
             last_seen: None,
+            lists_in_order: false,
         }
+    }
+
+    /// The same, over a store that lists names in order, or not: Azure Blob and S3 do.
+    #[must_use]
+    pub fn listed_in_order(mut self, lists_in_order: bool) -> Self {
+        self.lists_in_order = lists_in_order;
+        self
     }
 
     /// The clock of this process.
@@ -218,8 +161,8 @@ impl Objects {
     }
 
     /// The first `max` names below a folder that come after `after`, in order, without the folder's own name. However
-    /// many there are, no more than `max` are in memory. If the store is too slow for all of them, the first of those
-    /// that it told of.
+    /// many there are, no more than `max` are in memory, and where the store lists in order, no more pages are asked for
+    /// than have them. If the store is too slow for all of them, the first of those that it told of.
     pub async fn list_first(
         &self,
         folder: &str,
@@ -238,13 +181,19 @@ impl Objects {
                 }
                 None => self.store.list(Some(&prefix)),
             };
+            // A server that says it is S3 may list as it likes: it is believed as long as it has kept to the order.
+            let mut in_order = self.lists_in_order;
             while let Some(entry) = entries.try_next().await? {
                 let name = name_below(&prefix, &entry.location);
                 if let Some(name) = name.filter(|name| after.is_none_or(|after| &**name > after)) {
+                    in_order &= first.peek().is_none_or(|last| *last < name);
                     first.push(name);
                 }
                 if first.len() > max {
                     first.pop();
+                    if in_order {
+                        break;
+                    }
                 }
             }
             Ok(())

@@ -6,9 +6,11 @@
     reason = "a suite fails by panicking, and its checks are plain functions"
 )]
 
+mod clouds;
 mod earlier_state;
 mod itsm_product;
 mod numbered_log;
 mod odd_store;
+mod soundness;
 mod state_store;
 mod vault;

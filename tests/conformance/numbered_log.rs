@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::stores::numbered_log::{Append, Head, NumberedLog};
 
+use crate::clouds::{CLOUDS, Cloud};
 use crate::odd_store::{OddStore, Oddity};
 use crate::state_store::{Twice, folder, memory, objects};
 
@@ -100,6 +101,20 @@ async fn logs_keep_their_word_in_a_folder() {
             1 => of_two_that_saw_the_same_the_loser_is_told_what_stands(stores).await,
             _ => pruning_leaves_the_head_and_the_count(stores).await,
         }
+    }
+}
+
+#[tokio::test]
+async fn logs_keep_their_word_over_the_servers_of_clouds() {
+    for name in CLOUDS {
+        // Each has a folder of its own.
+        let made = || Cloud::of(name).map(|cloud| cloud.twice());
+        let (Some(one), Some(other), Some(third)) = (made(), made(), made()) else {
+            continue;
+        };
+        sixteen_writers_at_once_lose_no_step(one).await;
+        of_two_that_saw_the_same_the_loser_is_told_what_stands(other).await;
+        pruning_leaves_the_head_and_the_count(third).await;
     }
 }
 

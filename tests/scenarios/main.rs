@@ -35,5 +35,6 @@ mod retention;
 mod rows;
 mod secrets_never_leak;
 mod state_is_damaged;
+mod store_calls;
 mod store_fails;
 mod storms;

@@ -1,0 +1,37 @@
+//! What an alert costs in calls to the store, which a cloud has paid for one by one. The figures stand in docs/state.md.
+
+use std::collections::BTreeMap;
+
+use crate::bed::{Service, TestBed};
+
+/// Calls to the store since the last count.
+fn calls(bed: &TestBed) -> BTreeMap<&'static str, usize> {
+    let mut calls = BTreeMap::new();
+    let steps = bed.fates().take_steps();
+    for step in steps.iter().filter(|step| step.service == Service::Store) {
+        *calls.entry(step.operation).or_default() += 1;
+    }
+    calls
+}
+
+#[tokio::test]
+async fn an_alert_that_comes_and_goes_costs_the_store_what_the_docs_say() {
+    let bed = TestBed::usual().await;
+    bed.drain().await;
+    calls(&bed);
+    let mut told = String::new();
+    for (what, fixture) in [("fired", "metric_fired"), ("resolved", "metric_resolved")] {
+        bed.deliver(fixture).await;
+        told += &format!("{what}, until the answer: {:?}\n", calls(&bed));
+        bed.drain().await;
+        told += &format!("{what}, the drain after it: {:?}\n", calls(&bed));
+        bed.deliver(fixture).await;
+        told += &format!("{what}, delivered again: {:?}\n", calls(&bed));
+        bed.drain().await;
+        calls(&bed);
+    }
+    bed.drain().await;
+    told += &format!("a minute without alerts: {:?}\n", calls(&bed));
+    insta::assert_snapshot!(told);
+    bed.end().await;
+}
