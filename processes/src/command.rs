@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand, ValueEnum};
 use processes::round::{self, Order};
 use processes::tally::{self, Tally};
-use processes::{Trouble, flood, memory, outage, program};
+use processes::{Trouble, flood, memory, outage, program, slow};
 
 /// A storm that is shorter need not have had everything in it.
 const STORM_FOR_EVERYTHING: Duration = Duration::from_secs(30);
@@ -78,6 +78,21 @@ enum Other {
         /// The state in memory, in place of a folder.
         #[arg(long)]
         in_memory: bool,
+        /// The profile that the program is built with.
+        #[arg(long, default_value = "dev")]
+        profile: String,
+    },
+    /// Senders that take connections and hardly say anything, and good alerts in the middle of them.
+    Slow {
+        /// Connections that say nothing.
+        #[arg(long, default_value_t = 1_000)]
+        idle: usize,
+        /// Senders of each slow kind: half a head, a body byte by byte, nearly all of a long body.
+        #[arg(long, default_value_t = 100)]
+        slow: usize,
+        /// For how long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
         /// The profile that the program is built with.
         #[arg(long, default_value = "dev")]
         profile: String,
@@ -167,6 +182,22 @@ async fn figure(other: &Other) -> Result<bool, Trouble> {
             let outcome = flood::run(&order, folder.path()).await?;
             say(&outcome.text(&order));
             Ok(outcome.is_right(&order))
+        }
+        Other::Slow {
+            idle,
+            slow,
+            seconds,
+            profile,
+        } => {
+            let order = slow::Order {
+                idle: *idle,
+                slow: *slow,
+                within: Duration::from_secs(*seconds),
+                binary: program::build(profile)?,
+            };
+            let outcome = slow::run(&order, folder.path()).await?;
+            say(&outcome.text(&order));
+            Ok(outcome.is_right())
         }
         Other::Memory {
             alerts,

@@ -29,6 +29,7 @@ pub mod proxy;
 pub mod quiet;
 pub mod round;
 pub mod sender;
+pub mod slow;
 pub mod state;
 pub mod tally;
 pub mod vault;

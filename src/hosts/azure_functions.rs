@@ -138,7 +138,7 @@ impl CustomHandler {
     async fn enveloped(&self, request: http::Request<Incoming>) -> Reply {
         let name = request.uri().path().trim_start_matches('/').to_owned();
         let body = match http_server::whole(request.into_body(), ENVELOPE_BYTES_MAX).await {
-            Ok(body) => body,
+            Ok(body) => body.bytes,
             Err(reply) => return reply,
         };
         let envelope = match Envelope::read(&body) {

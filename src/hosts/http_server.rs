@@ -1,38 +1,33 @@
 //! HTTP on a listener of this process, with limits on everything that a sender could use up: what the desk and the custom
 //! handler of Azure Functions share.
 
-use std::convert::Infallible;
+mod connection;
+mod seats;
+
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::intake::{Head, Intake, Opened};
 use super::reply::Reply;
-
-/// Connections at once; further ones wait in the operating system's queue.
-const CONNECTIONS_MAX: usize = 1024;
-
-/// How long a request's head may take.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+use seats::{Seat, Seats};
 
 /// How long a request's body may take (row W13).
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Longest head (row W35).
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// What of a body is read whoever sends it: all of a usual alert, which has 2 to 10 KB.
+const BODY_BYTES_USUAL: usize = 64 * 1024;
 
-/// Most headers (row W35).
-const HEADERS_MAX: usize = 100;
+/// Longer bodies that are in memory at once in this process, 16 MiB in all. Who comes with a further one is asked to come again.
+static LONG_BODIES: Semaphore = Semaphore::const_new(16);
 
 /// How long requests under way may go on after a stop was asked for: an answer takes at most eight seconds.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -51,7 +46,7 @@ pub(super) async fn serve_until<A: Answers>(
     stop: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let seats = Seats::new();
     {
         let mut stop = pin!(stop);
         let mut beside = pin!(async {
@@ -62,15 +57,11 @@ pub(super) async fn serve_until<A: Answers>(
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                accepted = accept(&listener, &permits) => {
-                    let Some((stream, permit)) = accepted else { continue };
-                    let connection = connection(Arc::clone(&answers), stream);
-                    let watched = graceful.watch(connection);
-                    spawn(async move {
-                        // A sender that goes away is no news.
-                        let _ = watched.await;
-                        drop(permit);
-                    });
+                accepted = accept(&listener, &seats) => {
+                    let Some((stream, seat)) = accepted else { continue };
+                    let watcher = graceful.watcher();
+                    let served = connection::serve(Arc::clone(&answers), stream, Arc::clone(&seat), watcher);
+                    spawn(async move { seat.keep(served).await });
                 }
                 () = &mut beside => {}
             }
@@ -99,68 +90,68 @@ pub(super) async fn webhook(intake: &Intake, request: http::Request<Incoming>) -
         Opened::Body(accepted) => accepted,
     };
     match whole(body, super::intake::BODY_BYTES_MAX).await {
-        Ok(body) => intake.take(*accepted, body).await,
+        Ok(Whole { bytes, _place }) => intake.take(*accepted, bytes).await,
         Err(reply) => reply,
     }
 }
 
-/// A body to its end, within its time and length.
-pub(super) async fn whole(body: Incoming, bytes_max: usize) -> Result<Bytes, Reply> {
-    match tokio::time::timeout(BODY_WITHIN, Limited::new(body, bytes_max).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Reply::too_large()),
-        Ok(Err(_)) => Err(Reply::bad_request()),
-        Err(_) => Err(Reply::too_slow()),
-    }
+/// A body, and its place among the long ones as long as it is needed.
+pub(super) struct Whole {
+    pub(super) bytes: Bytes,
+    _place: Option<SemaphorePermit<'static>>,
 }
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+/// A body to its end, within its time and length.
+pub(super) async fn whole(body: Incoming, bytes_max: usize) -> Result<Whole, Reply> {
+    tokio::time::timeout(BODY_WITHIN, read(body, bytes_max))
+        .await
+        .unwrap_or_else(|_| Err(Reply::too_slow()))
+}
+
+async fn read(mut body: Incoming, bytes_max: usize) -> Result<Whole, Reply> {
+    let mut bytes = BytesMut::new();
+    let mut place = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Reply::bad_request())?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        let length = bytes.len().saturating_add(data.len());
+        if length > bytes_max {
+            return Err(Reply::too_large());
+        }
+        if length > BODY_BYTES_USUAL && place.is_none() {
+            place = Some(LONG_BODIES.try_acquire().map_err(|_| Reply::busy())?);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Whole {
+        bytes: bytes.freeze(),
+        _place: place,
+    })
+}
+
+async fn accept(listener: &TcpListener, seats: &Arc<Seats>) -> Option<(TcpStream, Arc<Seat>)> {
     match listener.accept().await {
         Ok((stream, _)) => {
             let _ = stream.set_nodelay(true);
-            Some((stream, permit))
+            Some((stream, seats.take().await?))
         }
         Err(error) => {
             // Out of file descriptors, mostly: going on at once would be a busy loop.
             tracing::warn!(%error, "a connection could not be accepted");
+            seats.clear_one();
             pause(Duration::from_millis(100)).await;
             None
         }
     }
 }
 
-/// Answers the requests of one connection.
-struct Handler<A>(Arc<A>);
-
-impl<A: Answers> hyper::service::Service<http::Request<Incoming>> for Handler<A> {
-    type Response = http::Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        let answers = Arc::clone(&self.0);
-        Box::pin(async move { Ok(response(answers.answer(request).await)) })
-    }
-}
-
-fn connection<A: Answers>(
-    answers: Arc<A>,
-    stream: TcpStream,
-) -> http1::Connection<TokioIo<TcpStream>, Handler<A>> {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), Handler(answers))
-}
-
 fn response(reply: Reply) -> http::Response<Full<Bytes>> {
-    let closes = matches!(reply.status.as_u16(), 400 | 401 | 403 | 408 | 413 | 415);
+    let closes = matches!(
+        reply.status.as_u16(),
+        400 | 401 | 403 | 408 | 413 | 415 | 431
+    );
     let mut response = http::Response::new(Full::new(reply.body));
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
@@ -191,7 +182,7 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a pause of the listener, which no decision depends on"
+    reason = "pauses of the listener, which no decision about an alert depends on"
 )]
 async fn pause(span: Duration) {
     tokio::time::sleep(span).await;

@@ -228,6 +228,17 @@ impl Reply {
         reply
     }
 
+    /// The head has more headers than we read.
+    pub fn head_too_large() -> Self {
+        Self::problem(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "urn:itsm-connector:head-too-large",
+            "Head too large",
+            "the request has more than 100 headers",
+            "look at what stands between the sender and this address",
+        )
+    }
+
     /// The body is longer than we read.
     pub fn too_large() -> Self {
         Self::problem(

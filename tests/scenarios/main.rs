@@ -23,6 +23,8 @@ mod four_processes;
 mod gate_and_pace;
 mod groups;
 mod hosts;
+#[cfg(feature = "http2")]
+mod http2;
 mod import_sets;
 mod killed_between_steps;
 mod limit_is_announced;
@@ -34,6 +36,7 @@ mod reply_was_lost;
 mod retention;
 mod rows;
 mod secrets_never_leak;
+mod slow_senders;
 mod state_is_damaged;
 mod store_calls;
 mod store_fails;

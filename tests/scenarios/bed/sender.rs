@@ -1,5 +1,6 @@
 //! The sender's side: alerts delivered as Azure Monitor does, and bytes as nobody should.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,6 +33,11 @@ impl From<Answer> for Delivered {
 }
 
 impl TestBed {
+    /// Where the webhook listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.process().address
+    }
+
     /// Delivers an alert to the default action.
     pub(crate) async fn deliver(&self, alert: impl Into<Alert>) -> Delivered {
         self.deliver_to(CONNECTION, alert).await
