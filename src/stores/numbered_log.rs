@@ -12,7 +12,7 @@
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
-use super::objects::{Creation, Objects, StoreFailure, corrupt};
+use super::objects::{Creation, Objects, StoreFailure, StoreTrouble, corrupt};
 use super::standstill::{Moment, STANDSTILL_MAX};
 use super::stored::{self, VERSION, Versioned};
 use crate::domain::timestamp::Timestamp;
@@ -233,7 +233,12 @@ impl NumberedLog {
             Some((winner, head)) if winner == writer => Ok(Append::Won(head)),
             _ => match self.head().await? {
                 Some(head) => Ok(Append::Lost(head)),
-                None => Err(corrupt(&self.path(number))),
+                // S3 says 409 while somebody else's write goes on (reliability-security §0.5), and that one may have failed.
+                None => Err(StoreFailure {
+                    operation: "create",
+                    path: self.path(number),
+                    trouble: StoreTrouble::Unavailable,
+                }),
             },
         }
     }

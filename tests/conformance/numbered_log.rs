@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::stores::numbered_log::{Append, Head, NumberedLog};
+use itsm_connector::stores::objects::StoreTrouble;
 
 use crate::clouds::{CLOUDS, Cloud};
 use crate::odd_store::{OddStore, Oddity};
@@ -141,4 +142,14 @@ async fn a_writer_whose_reply_was_lost_knows_that_it_won() {
 async fn a_writer_that_cannot_know_says_so() {
     let log = NumberedLog::new(objects(OddStore::new(Oddity::IsAway)), "slots/x".to_owned());
     log.append(None, "a", NOW, &1u64).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_write_of_somebody_else_that_goes_on_is_no_loss_and_no_damage() {
+    let log = NumberedLog::new(
+        objects(OddStore::new(Oddity::IsBusyWithAnother)),
+        "slots/x".to_owned(),
+    );
+    let failure = log.append(None, "a", NOW, &1u64).await.unwrap_err();
+    assert_eq!(failure.trouble, StoreTrouble::Unavailable);
 }

@@ -21,6 +21,8 @@ pub(crate) enum Oddity {
     LosesReplies,
     /// It tries again by itself after it did what it was asked, and says that it was there already.
     TriesAgainByItself,
+    /// It says of everything that another write of the same name goes on, as S3 does by 409, and keeps nothing.
+    IsBusyWithAnother,
     /// It does nothing.
     IsAway,
 }
@@ -85,6 +87,10 @@ impl ObjectStore for OddStore {
                     .await?;
                 self.inner.put_opts(location, payload, options).await
             }
+            Oddity::IsBusyWithAnother => Err(Error::AlreadyExists {
+                path: location.to_string(),
+                source: "409".into(),
+            }),
             Oddity::IsAway => Err(failed()),
         }
     }

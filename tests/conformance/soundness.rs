@@ -2,15 +2,28 @@
 //! a real server costs nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http::{HeaderMap, Method, StatusCode};
 use itsm_connector::adapters::clock::SystemClock;
+use itsm_connector::adapters::entropy::OsEntropy;
+use itsm_connector::adapters::file_vault::FileVault;
+use itsm_connector::adapters::http::HttpTransport;
+use itsm_connector::adapters::itsm::ItsmProducts;
 use itsm_connector::adapters::state_store;
+use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::timestamp::Timestamp;
+use itsm_connector::domain::webhook_auth::WebhookAuth;
+use itsm_connector::flows::{Core, Outside};
+use itsm_connector::hosts::intake::{Head, Intake, Opened};
+use itsm_connector::hosts::reply::Reply;
+use itsm_connector::ports::{Clock, Vault};
 use itsm_connector::stores::numbered_log::{Append, NumberedLog};
 use itsm_connector::stores::objects::{Creation, Objects, StoreFailure, StoreTrouble};
 use itsm_connector::stores::probe::{Probed, probe};
-use itsm_connector::stores::soundness::Soundness;
+use itsm_connector::stores::soundness::{Backend, Soundness};
 use object_store::ObjectStore;
 
 use crate::clouds::{CLOUDS, Cloud};
@@ -81,10 +94,103 @@ async fn a_timer_probes_once_a_day_and_a_trusted_store_is_asked_nothing() {
     let store = state_store::memory();
     let findings = async || objects(Arc::clone(&store)).list("soundness").await.unwrap();
     for (hours, id, expected) in [(0, "a", 1), (23, "b", 1), (25, "c", 2), (26, "d", 2)] {
-        let now = NOW.plus(std::time::Duration::from_secs(hours * 60 * 60));
+        let now = NOW.plus(Duration::from_secs(hours * 60 * 60));
         of(&store, "s3://a").prove_when_due(id, now).await.unwrap();
         assert_eq!(findings().await.len(), expected, "after {hours} hours");
     }
+}
+
+/// An intake over a store of this name; `None` for one that is trusted.
+fn intake(store: &Arc<dyn ObjectStore>, name: Option<&str>) -> Intake {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let vault: Arc<dyn Vault> = Arc::new(FileVault::new("Cargo.toml/no-folder".into()));
+    let transport = Arc::new(HttpTransport::new(AllowedHosts::default()));
+    let products = ItsmProducts::new(transport, Arc::clone(&vault), Arc::clone(&clock));
+    let outside = Outside {
+        store: Arc::clone(store),
+        vault,
+        products: Arc::new(products),
+        clock,
+        entropy: Arc::new(OsEntropy),
+        allowed: AllowedHosts::default(),
+    };
+    let backend = Backend {
+        to_be_proven: name.map(str::to_owned),
+        lists_in_order: true,
+    };
+    Intake::new(Core::over(outside, backend), WebhookAuth::Open)
+}
+
+/// An alert, to a connection that the vault cannot be asked for now: it is kept if it can be.
+async fn deliver(intake: &Intake) -> Reply {
+    let head = Head {
+        method: &Method::POST,
+        path: "/api/create-work-item/contoso",
+        query: None,
+        headers: &HeaderMap::new(),
+    };
+    let Opened::Body(accepted) = intake.open(head).await else {
+        panic!("it is not let in");
+    };
+    let alert = include_str!("../fixtures/common_alert_schema/metric_fired.json");
+    intake
+        .take(*accepted, Bytes::from_static(alert.as_bytes()))
+        .await
+}
+
+const A_RUN: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_alert_is_answered_503_until_the_store_is_proven_and_kept_from_then_on() {
+    let store = state_store::memory();
+    let webhook = intake(&store, Some("s3://a at https://s3.corp.example"));
+    let early = deliver(&webhook).await;
+    assert_eq!(early.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(early.headers.iter().any(|(name, _)| *name == "retry-after"));
+    assert_eq!(webhook.core().objects.list("").await.unwrap(), [""; 0]);
+
+    // The timer may run in another process.
+    intake(&store, Some("s3://a at https://s3.corp.example"))
+        .drain(A_RUN)
+        .await;
+    assert_ne!(
+        deliver(&webhook).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(
+        webhook.core().objects.list("journal").await.unwrap().len(),
+        1
+    );
+
+    let trusted = state_store::memory();
+    let reply = deliver(&intake(&trusted, None)).await;
+    assert_ne!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_store_that_ignores_conditions_gets_no_alert_and_says_why() {
+    let odd: Arc<dyn ObjectStore> = OddStore::new(Oddity::IgnoresCreateOnly);
+    let webhook = intake(&odd, Some("s3://a at https://s3.corp.example"));
+    webhook.drain(A_RUN).await;
+    assert_eq!(
+        deliver(&webhook).await.status,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    assert_eq!(
+        webhook.core().objects.list("journal").await.unwrap(),
+        [""; 0]
+    );
+    assert_eq!(
+        webhook.core().objects.list("leases").await.unwrap(),
+        [""; 0]
+    );
+    let failure = webhook.core().soundness.relied_on().await.unwrap_err();
+    let unproven = of(&state_store::memory(), "s3://b")
+        .relied_on()
+        .await
+        .unwrap_err();
+    let told = [failure, unproven].map(|failure| format!("{failure}\n  hint: {}", failure.hint()));
+    insta::assert_snapshot!(told.join("\n"));
 }
 
 #[tokio::test]
@@ -153,7 +259,6 @@ async fn a_page_is_all_that_a_page_costs_where_names_come_in_order() {
                     objects.create(&path, Bytes::from_static(b"x")).await
                 }
             });
-            use futures_util::StreamExt as _;
             let made: Vec<_> = futures_util::stream::iter(creates)
                 .buffer_unordered(24)
                 .collect()

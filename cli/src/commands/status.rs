@@ -90,10 +90,19 @@ impl Status {
             let is_there = in_vault.contains(&name);
             reports.push(report(&core, name, is_there, now).await?);
         }
+        let unsound = core.soundness.relied_on().await.err().map(Unreadable::from);
         if output.is_json() {
-            output.document(&serde_json::json!({ "connections": reports }));
-        } else {
-            tell(&reports, now, output);
+            let mut document = serde_json::json!({ "connections": reports });
+            if let Some(unsound) = unsound {
+                document["state_store"] = serde_json::json!(unsound);
+            }
+            output.document(&document);
+            return Ok(());
+        }
+        tell(&reports, now, output);
+        if let Some(Unreadable { because, hint, .. }) = unsound {
+            output.line(format!("\n{because}"));
+            output.line(hint_line(hint));
         }
         Ok(())
     }
