@@ -10,12 +10,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::domain::allowance::Meter;
+use crate::domain::batch::Batch;
 use crate::domain::connection::Connection;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::CorrelationId;
 use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
 use crate::domain::name::ConnectionName;
 use crate::domain::secret::Secret;
+use crate::domain::table::Table;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
 
@@ -190,6 +192,38 @@ pub trait AlertHistory: Send + Sync {
 
     /// One alert by its resource id; `None` if Azure does not keep it any more.
     async fn alert(&self, alert_id: &str, within: Duration) -> Result<Option<Bytes>, CallFailure>;
+}
+
+/// Why a sink did not say that it has a batch, and what that means for whoever sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkFailure {
+    /// It is too long, by the sink's own measure: less of it may do. None of it was taken.
+    TooLarge(CallFailure),
+    /// Not now: the same later, after [`CallFailure::retry_after`] if the sink named a time. None of it was taken.
+    Wait(CallFailure),
+    /// Never like this: a person must change something. None of it was taken.
+    Refused(CallFailure),
+    /// It may have been taken. The same once more gives its rows twice at worst, which readers collapse.
+    Unknown(CallFailure),
+}
+
+impl SinkFailure {
+    /// The failed call.
+    pub fn failure(&self) -> &CallFailure {
+        match self {
+            Self::TooLarge(failure)
+            | Self::Wait(failure)
+            | Self::Refused(failure)
+            | Self::Unknown(failure) => failure,
+        }
+    }
+}
+
+/// Where rows go: Log Analytics, or a file at the desk.
+#[async_trait]
+pub trait RowSink: Send + Sync {
+    /// Hands over all rows of a batch. `Ok` only when the sink has all of them for good; what it is told twice it has twice.
+    async fn send(&self, table: Table, batch: &Batch, within: Duration) -> Result<(), SinkFailure>;
 }
 
 /// Who we are to Azure's own services.

@@ -109,8 +109,20 @@ key! {
     RowKey, KEY_CHARS
 }
 key! {
+    /// One thing that the connector has said of itself, however often it is told.
+    LogKey, KEY_CHARS
+}
+key! {
     /// The name of a body that was not understood: the hash of its bytes.
     BodyId, KEY_CHARS
+}
+
+impl LogKey {
+    /// By what makes it another than every other.
+    pub fn new(parts: &[&str]) -> Self {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        Self(hashed("log/1", &parts, KEY_CHARS))
+    }
 }
 
 /// What tells one episode from another.

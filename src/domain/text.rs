@@ -6,7 +6,9 @@
 mod harmless;
 mod mask;
 
-use unicode_segmentation::UnicodeSegmentation as _;
+use std::borrow::Cow;
+
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation as _};
 
 pub use harmless::{Place, for_query, harmless, odata_text};
 pub use mask::{MASK, mask};
@@ -47,6 +49,30 @@ pub fn cut_and_count(text: &str, limit: usize) -> String {
     }
     let kept = beginning(text, limit - longest).trim_end();
     format!("{kept}{}", mark(total - kept.chars().count()))
+}
+
+/// Cuts `text` to at most `limit` bytes of UTF-8 and says how much is missing. A `limit` without room for that is a mistake
+/// of the caller's, and gives the mark alone.
+pub fn cut_to_bytes(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
+        return Cow::Borrowed(text);
+    }
+    let mark = |missing: usize| format!("{COUNTED_FROM}{missing}{COUNTED_TO}");
+    let total = text.chars().count();
+    let mut end = limit.saturating_sub(mark(total).len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut letters = GraphemeCursor::new(end, text.len(), true);
+    if letters.is_boundary(text, 0) == Ok(false) {
+        // Zero is the end of a letter that is longer than the limit: it is cut all the same.
+        match letters.prev_boundary(text, 0) {
+            Ok(None | Some(0)) | Err(_) => {}
+            Ok(Some(before)) => end = before,
+        }
+    }
+    let kept = text[..end].trim_end();
+    Cow::Owned(format!("{kept}{}", mark(total - kept.chars().count())))
 }
 
 /// What stands before the mark, if a text was cut.
@@ -169,6 +195,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_cut_to_bytes_keeps_to_them() {
+        assert_eq!(cut_to_bytes("short", 5), "short");
+        for letter in ["x", "ä", "👨‍👩‍👧‍👦", "a\u{301}\u{302}"] {
+            let text = letter.repeat(100);
+            for limit in 60..100 {
+                let cut = cut_to_bytes(&text, limit);
+                assert!(cut.len() <= limit, "{letter} {limit}: {cut}");
+                let kept = before_the_cut(&cut).unwrap_or(&cut);
+                assert!(kept.len().is_multiple_of(letter.len()), "{letter}: {cut}");
+            }
+        }
+        let zalgo = format!("a{}", "\u{301}".repeat(500));
+        assert_eq!(cut_to_bytes(&zalgo, 101).len(), 101);
     }
 
     #[test]
