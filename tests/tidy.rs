@@ -13,10 +13,14 @@
 mod docs;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/manifests.rs"]
+mod manifests;
 #[path = "tidy/outgoing.rs"]
 mod outgoing;
 #[path = "tidy/rust.rs"]
 mod rust;
+#[path = "tidy/security.rs"]
+mod security;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/tree.rs"]
@@ -111,6 +115,30 @@ fn the_settings_page_lists_what_the_code_reads_and_nothing_else() {
             "skipped: {} or src/settings.rs is not there yet",
             docs::SETTINGS_PAGE
         ),
+    }
+}
+
+#[test]
+fn what_a_manifest_asks_for_is_used() {
+    let tree = Tree::read();
+    none(
+        tree.files()
+            .filter(|file| file.path.ends_with("Cargo.toml"))
+            .flat_map(|manifest| manifests::check(&tree, manifest)),
+    );
+}
+
+#[test]
+fn the_security_page_answers_every_row_and_its_tests_exist() {
+    let tree = Tree::read();
+    let tests = tree.rust().flat_map(security::functions).collect();
+    match tree.file(security::PAGE) {
+        Some(page) => none(security::check(page, &tests)),
+        None => none([Complaint {
+            path: security::PAGE.to_owned(),
+            line: 1,
+            what: "it is not there".to_owned(),
+        }]),
     }
 }
 

@@ -44,6 +44,24 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::*;
 
+    /// Each line is ambiguous, and does not compile, as soon as the secret has what it names.
+    #[test]
+    fn s27_a_secret_cannot_be_printed_serialized_or_compared() {
+        trait Lacks<Trait> {
+            fn it() {}
+        }
+        impl<T> Lacks<()> for T {}
+        struct Display;
+        impl<T: fmt::Display> Lacks<Display> for T {}
+        struct Serialize;
+        impl<T: serde::Serialize> Lacks<Serialize> for T {}
+        struct Equal;
+        impl<T: PartialEq> Lacks<Equal> for T {}
+        struct Copied;
+        impl<T: Copy> Lacks<Copied> for T {}
+        <Secret as Lacks<_>>::it();
+    }
+
     #[test]
     fn debug_shows_a_fixed_word() {
         assert_eq!(

@@ -328,3 +328,24 @@ async fn w38_only_the_whole_key_opens() {
     bed.servicenow().created(1);
     bed.end().await;
 }
+
+/// The routes of `src/hosts/route.rs`, by the listener of the desk.
+#[tokio::test]
+async fn s1_every_route_but_live_asks_for_a_key() {
+    let bed = TestBed::with_servicenow(Default::default())
+        .key("the key of the webhook")
+        .start()
+        .await;
+    let body = alert();
+    for (method, path, status) in [
+        ("GET", "/api/live", 200),
+        ("GET", "/api/health", 401),
+        ("POST", "/api/create-work-item/contoso", 401),
+        ("POST", "/api/create-work-item/contoso/default", 401),
+        ("POST", "/api/create-work-item/nobody/nothing", 401),
+    ] {
+        let bytes = request(method, path, &[JSON, CLOSE], body.as_bytes());
+        is_refused(&bed, &bytes, status).await;
+    }
+    bed.end().await;
+}

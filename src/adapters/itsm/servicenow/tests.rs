@@ -17,6 +17,8 @@ use crate::ports::{TransportFailure, TransportTrouble};
 struct Script {
     answers: Mutex<Vec<Result<http::Response<Bytes>, TransportFailure>>>,
     asked: Mutex<Vec<String>>,
+    /// Requests as a debug print shows them.
+    printed: Mutex<Vec<String>>,
 }
 
 #[async_trait]
@@ -30,6 +32,8 @@ impl Transport for Script {
             .lock()
             .unwrap()
             .push(format!("{} {}", request.method(), request.uri().path()));
+        let shown = http::Request::from_parts(request.clone().into_parts().0, ());
+        self.printed.lock().unwrap().push(format!("{shown:?}"));
         if request.uri().path() == TOKEN_PATH {
             return Ok(json(
                 200,
@@ -96,6 +100,7 @@ fn client(
     let script = Arc::new(Script {
         answers: Mutex::new(answers),
         asked: Mutex::default(),
+        printed: Mutex::default(),
     });
     let clock = Arc::new(SystemClock::default());
     let transport: Arc<dyn Transport> = Arc::<Script>::clone(&script);
@@ -586,4 +591,16 @@ async fn every_status_has_one_meaning_for_events_too() {
             "{text}"
         );
     }
+}
+
+#[tokio::test]
+async fn s28_headers_with_secrets_are_marked_so() {
+    let (client, script) = client(vec![Ok(json(200, r#"{"result":[]}"#))]);
+    client.sign_in(Duration::from_secs(5)).await.unwrap();
+    let printed = script.printed.lock().unwrap().join("\n");
+    assert!(
+        printed.contains("\"authorization\": Sensitive"),
+        "{printed}"
+    );
+    assert!(!printed.contains("canary"), "{printed}");
 }
