@@ -7,6 +7,7 @@ pub mod entropy;
 pub mod file_vault;
 pub mod http;
 pub mod itsm;
+pub mod key_vault;
 pub mod oauth;
 pub mod state_store;
 pub mod token_source;

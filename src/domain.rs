@@ -16,6 +16,7 @@ pub mod gate;
 pub mod grouping;
 pub mod identity;
 pub mod kept;
+pub mod key_vault;
 pub mod log_row;
 pub mod name;
 pub mod network;

@@ -1,6 +1,7 @@
 //! The settings: the only reader of the environment. `docs/settings.md` lists every variable; a test compares the two.
 
 mod entra;
+mod key_vault;
 mod proxy;
 mod state;
 
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 use crate::domain::egress::Proxy;
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::{KEYS_MAX, WebhookAuth};
+pub use key_vault::KeyVaultLocation;
+use key_vault::Reader;
 pub use state::{CloudStore, StateLocation};
 
 /// Where the local host listens if nobody says otherwise.
@@ -20,10 +23,12 @@ pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 const LOG_DEFAULT: &str = "info";
 
 /// Where connections and tokens are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum VaultLocation {
     /// A folder of files.
     Folder(PathBuf),
+    /// A vault in Azure.
+    KeyVault(Box<KeyVaultLocation>),
 }
 
 /// Where the function runs.
@@ -112,14 +117,14 @@ impl Desk {
         Ok(Self {
             vault: match variable("ITSMC_VAULT") {
                 None => VaultLocation::Folder(folder.join("vault")),
-                said => vault(said)?,
+                said => vault(said, variable, &allowed, Reader::Person)?,
             },
             state: match variable("ITSMC_STATE") {
                 None => StateLocation::Folder(folder.join("state")),
                 Some(_) => state::state(variable, &allowed)?,
             },
-            allowed,
             proxy: proxy::proxy(variable)?,
+            allowed,
         })
     }
 }
@@ -153,12 +158,13 @@ impl Settings {
         let platform = platform(variable)?;
         let listen = listen(variable("ITSMC_LISTEN"))?;
         let allowed = AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default());
+        let reader = Reader::Function(platform);
         Ok(Self {
-            vault: vault(variable("ITSMC_VAULT"))?,
+            vault: vault(variable("ITSMC_VAULT"), variable, &allowed, reader)?,
             state: state::state(variable, &allowed)?,
             auth: auth(variable, platform, listen)?,
-            allowed,
             proxy: proxy::proxy(variable)?,
+            allowed,
             listen,
             platform,
         })
@@ -195,7 +201,12 @@ fn listen(value: Option<String>) -> Result<SocketAddr, SettingsError> {
     })
 }
 
-fn vault(value: Option<String>) -> Result<VaultLocation, SettingsError> {
+fn vault(
+    value: Option<String>,
+    variable: &dyn Fn(&str) -> Option<String>,
+    allowed: &AllowedHosts,
+    reader: Reader,
+) -> Result<VaultLocation, SettingsError> {
     let error = |found: String, expected, hint| SettingsError {
         variable: "ITSMC_VAULT",
         found,
@@ -205,19 +216,18 @@ fn vault(value: Option<String>) -> Result<VaultLocation, SettingsError> {
     match value {
         None => Err(error(
             "nothing".to_owned(),
-            "`file:///DIR`",
+            "`https://NAME.vault.azure.net` or `file:///DIR`",
             "the vault keeps the connections and their tokens; `itsmc up` sets one up by itself",
         )),
-        Some(value) if value.starts_with("https://") => Err(error(
-            shown(&value),
-            "`file:///DIR`",
-            "this version keeps connections in a folder; Azure Key Vault comes with a later one",
-        )),
+        Some(value) if value.starts_with("https://") => {
+            let location = key_vault::location(&value, variable, allowed, reader)?;
+            Ok(VaultLocation::KeyVault(Box::new(location)))
+        }
         Some(value) => match folder(&value) {
             Some(folder) => Ok(VaultLocation::Folder(folder)),
             None => Err(error(
                 shown(&value),
-                "`file:///DIR` with an absolute path",
+                "`https://NAME.vault.azure.net`, or `file:///DIR` with an absolute path",
                 "three slashes: two of the scheme, one of the path",
             )),
         },
@@ -422,7 +432,9 @@ mod tests {
     fn the_desk_is_its_folder_unless_the_environment_says_otherwise() {
         let folder = Path::new("desk");
         let quiet = Desk::from(&|_| None, folder).unwrap();
-        assert_eq!(quiet.vault, VaultLocation::Folder("desk/vault".into()));
+        assert!(
+            matches!(quiet.vault, VaultLocation::Folder(folder) if folder == Path::new("desk/vault"))
+        );
         assert!(
             matches!(quiet.state, StateLocation::Folder(folder) if folder == Path::new("desk/state"))
         );
@@ -432,7 +444,7 @@ mod tests {
             _ => None,
         };
         let told = Desk::from(&said, folder).unwrap();
-        assert_eq!(told.vault, VaultLocation::Folder("/v".into()));
+        assert!(matches!(told.vault, VaultLocation::Folder(folder) if folder == Path::new("/v")));
         assert!(told.allowed.contains("sm.corp.example", 443));
         assert!(Desk::from(&|_| Some("x".to_owned()), folder).is_err());
     }

@@ -10,6 +10,7 @@ use crate::adapters::entropy::OsEntropy;
 use crate::adapters::file_vault::FileVault;
 use crate::adapters::http::HttpTransport;
 use crate::adapters::itsm::ItsmProducts;
+use crate::adapters::key_vault::KeyVault;
 use crate::adapters::state_store::{self, NotOpened, Opening};
 use crate::domain::egress::Proxy;
 use crate::domain::network::AllowedHosts;
@@ -44,7 +45,7 @@ fn core_over(
     allowed: &AllowedHosts,
 ) -> Result<Core, NotOpened> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let vault = self::vault(vault);
+    let vault = vault_over(vault, &transport, &clock);
     let products = Arc::new(ItsmProducts::new(
         transport,
         Arc::clone(&vault),
@@ -84,10 +85,29 @@ fn opening<'a>(state: &StateLocation, store: &'a CloudStore) -> Opening<'a> {
     }
 }
 
-/// The vault that the settings name.
-pub fn vault(location: &VaultLocation) -> Arc<dyn Vault> {
+/// The vault that the settings name, for who needs nothing else.
+pub fn vault(
+    location: &VaultLocation,
+    allowed: &AllowedHosts,
+    proxy: Option<&Proxy>,
+) -> Arc<dyn Vault> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    vault_over(location, &transport(allowed, proxy), &clock)
+}
+
+fn vault_over(
+    location: &VaultLocation,
+    transport: &Arc<dyn Transport>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<dyn Vault> {
     match location {
         VaultLocation::Folder(folder) => Arc::new(FileVault::new(folder.clone())),
+        VaultLocation::KeyVault(vault) => Arc::new(KeyVault::new(
+            vault.url.clone(),
+            vault.identity.clone(),
+            Arc::clone(transport),
+            Arc::clone(clock),
+        )),
     }
 }
 

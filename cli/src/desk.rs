@@ -99,13 +99,18 @@ impl Desk {
 
     /// The vault.
     pub(crate) fn vault(&self) -> Arc<dyn Vault> {
-        wiring::vault(&self.places.vault)
+        wiring::vault(
+            &self.places.vault,
+            &self.places.allowed,
+            self.places.proxy.as_ref(),
+        )
     }
 
     /// Where the vault is, for people.
     pub(crate) fn vault_place(&self) -> String {
         match &self.places.vault {
             VaultLocation::Folder(folder) => folder.display().to_string(),
+            VaultLocation::KeyVault(vault) => vault.url.to_string(),
         }
     }
 

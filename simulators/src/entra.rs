@@ -3,17 +3,21 @@
 //! Written from the documentation of access tokens and of the secure webhook (the shapes are in the claims' reference of
 //! the identity platform), over the cryptography alone: nothing in here knows how tokens are checked.
 
+mod tokens;
+
+use std::collections::BTreeMap;
+
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
+pub use crate::jwt::Cryptography;
+use crate::jwt::{SigningKey, part};
 use crate::machine::{Answer, Delivery, Machine};
+pub use tokens::{App, FederatedCredential, IDENTITY_PATH, ManagedIdentity};
 
 /// How long a token lasts: Entra draws between 60 and 90 minutes.
 const LIFE_SECONDS: i64 = 75 * 60;
@@ -23,7 +27,19 @@ const LIFE_SECONDS: i64 = 75 * 60;
 pub struct Entra {
     /// Its id.
     pub tenant: String,
-    keys: Vec<Key>,
+    /// The apps that may ask for tokens.
+    pub apps: Vec<App>,
+    /// What is given tokens through the platform.
+    pub managed: Option<ManagedIdentity>,
+    /// For what tokens are given: the audiences.
+    pub resources: Vec<String>,
+    /// The published keys of issuers whose tokens are taken in place of a secret.
+    pub trusted: BTreeMap<String, Value>,
+    /// What is answered in place of a token.
+    pub no_token: Option<(u16, String)>,
+    /// How many tokens were given.
+    pub given: u32,
+    keys: Vec<SigningKey>,
     made: u32,
     /// What is answered in place of the keys.
     pub instead: Option<(u16, String)>,
@@ -33,38 +49,36 @@ pub struct Entra {
     pub asked: u32,
 }
 
-#[derive(Debug)]
-struct Key {
-    kid: String,
-    pair: KeyPair,
-}
-
-/// The key cannot be made or used; aws-lc says no more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cryptography;
-
 impl Entra {
     /// A tenant with one key.
     pub fn new(tenant: &str) -> Result<Self, Cryptography> {
-        let mut entra = Self {
+        let key = SigningKey::generate(format!("key-1-of-{tenant}"))?;
+        Ok(Self::with_key(tenant, key))
+    }
+
+    /// A tenant with this key.
+    pub fn with_key(tenant: &str, key: SigningKey) -> Self {
+        Self {
             tenant: tenant.to_owned(),
-            keys: Vec::new(),
-            made: 0,
+            apps: Vec::new(),
+            managed: None,
+            resources: vec!["https://vault.azure.net".to_owned()],
+            trusted: BTreeMap::new(),
+            no_token: None,
+            given: 0,
+            keys: vec![key],
+            made: 1,
             instead: None,
             is_away: false,
             asked: 0,
-        };
-        entra.add_key()?;
-        Ok(entra)
+        }
     }
 
     /// Publishes a further key and signs with it from now on.
     pub fn add_key(&mut self) -> Result<(), Cryptography> {
         self.made += 1;
-        self.keys.push(Key {
-            kid: format!("key-{}-of-{}", self.made, self.tenant),
-            pair: KeyPair::generate(KeySize::Rsa2048).map_err(|_| Cryptography)?,
-        });
+        let kid = format!("key-{}-of-{}", self.made, self.tenant);
+        self.keys.push(SigningKey::generate(kid)?);
         Ok(())
     }
 
@@ -86,18 +100,18 @@ impl Entra {
             .keys
             .iter()
             .map(|key| {
-                let public = key.pair.public_key();
-                let part = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
-                json!({
-                    "kty": "RSA",
-                    "use": "sig",
-                    "kid": key.kid,
-                    "x5t": key.kid,
-                    "n": part(public.modulus().big_endian_without_leading_zero()),
-                    "e": part(public.exponent().big_endian_without_leading_zero()),
-                    "x5c": ["MIIC"],
-                    "issuer": format!("https://login.microsoftonline.com/{}/v2.0", self.tenant),
-                })
+                let mut published = key.published();
+                published["x5t"] = json!(key.kid);
+                published["x5c"] = json!(["MIIC"]);
+                published["issuer"] = json!(format!(
+                    "https://login.microsoftonline.com/{}/v2.0",
+                    self.tenant
+                ));
+                // Entra leaves it out.
+                if let Some(published) = published.as_object_mut() {
+                    published.remove("alg");
+                }
+                published
             })
             .collect();
         json!({ "keys": keys })
@@ -146,14 +160,11 @@ impl Entra {
 
     /// The attack on verifiers that let the token choose: an HMAC whose key is the public key, under a header that says so.
     pub fn forged_by_hmac(&self, claims: &Value) -> Result<String, Cryptography> {
-        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
         let mut header = self.header();
         header["alg"] = json!("HS256");
         let message = format!("{}.{}", part(&header), part(claims));
         let key = self.keys.last().ok_or(Cryptography)?;
-        let public = key.pair.public_key();
-        let modulus = public.modulus();
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, modulus.big_endian_without_leading_zero());
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, &key.modulus());
         let tag = hmac::sign(&secret, message.as_bytes());
         Ok(format!(
             "{message}.{}",
@@ -163,24 +174,12 @@ impl Entra {
 
     /// A token with this header and these claims, signed by RS256 whatever the header says.
     pub fn signed(&self, header: &Value, claims: &Value) -> Result<String, Cryptography> {
-        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
-        let message = format!("{}.{}", part(header), part(claims));
-        let key = self.keys.last().ok_or(Cryptography)?;
-        let mut signature = vec![0; key.pair.public_modulus_len()];
-        key.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message.as_bytes(),
-                &mut signature,
-            )
-            .map_err(|_| Cryptography)?;
-        Ok(format!("{message}.{}", BASE64URL_NOPAD.encode(&signature)))
+        self.keys.last().ok_or(Cryptography)?.signed(header, claims)
     }
 }
 
 impl Machine for Entra {
-    fn answer(&mut self, request: Request<Bytes>, _now_ms: i64) -> Answer {
+    fn answer(&mut self, request: Request<Bytes>, now_ms: i64) -> Answer {
         let keys = format!("/{}/discovery/v2.0/keys", self.tenant);
         let (status, body) = if request.uri().path() == keys {
             self.asked += 1;
@@ -189,8 +188,8 @@ impl Machine for Entra {
                 None => (200, self.key_set().to_string()),
             }
         } else {
-            let error = json!({ "error": "invalid_tenant", "error_codes": [90002] });
-            (400, error.to_string())
+            let (status, body) = self.token_service(&request, now_ms);
+            (status, body.to_string())
         };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() =

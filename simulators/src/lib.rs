@@ -6,9 +6,12 @@
 //! both sides of the wire.
 
 pub mod alerts_management;
+pub mod aws_sts;
 pub mod entra;
 pub mod fault;
 pub mod journal;
+pub mod jwt;
+pub mod key_vault;
 pub mod machine;
 pub mod server;
 pub mod servicenow;

@@ -12,13 +12,10 @@ use async_trait::async_trait;
 
 use crate::adapters::entropy::OsEntropy;
 use crate::domain::failure::{CallFailure, Effect, Kind};
-use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
+use crate::domain::kept::{self, Kept, VaultVersion, VersionSeen};
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Entropy as _, Vault};
-
-/// Longest name of a secret: Key Vault's limit.
-const NAME_CHARS_MAX: usize = 127;
 
 /// A vault in a folder.
 #[derive(Debug, Clone)]
@@ -32,12 +29,8 @@ impl FileVault {
         Self { folder }
     }
 
-    /// No name that others choose becomes a path: only Key Vault's own alphabet does.
     fn path(&self, operation: &'static str, name: &str) -> Result<PathBuf, CallFailure> {
-        let plain = !name.is_empty()
-            && name.len() <= NAME_CHARS_MAX
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        if plain {
+        if kept::is_name(name) {
             return Ok(self.folder.join(format!("{name}.json")));
         }
         Err(CallFailure::new(

@@ -98,10 +98,13 @@ pub struct CallFailure {
     pub detail: String,
     /// How long the service asked us to wait, already clamped.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub retry_after_seconds: Option<u64>,
+    pub retry_after_seconds: Option<u32>,
     /// The service's own id of the call, which its support asks for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub reference: Option<String>,
+    pub reference: Option<Box<str>>,
+    /// What to do about it, where the service knows better than its kind. It is told at once and not kept.
+    #[serde(skip)]
+    pub advice: Option<&'static str>,
 }
 
 impl CallFailure {
@@ -122,7 +125,15 @@ impl CallFailure {
             detail: detail.into(),
             retry_after_seconds: None,
             reference: None,
+            advice: None,
         }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn with_advice(mut self, advice: &'static str) -> Self {
+        self.advice = Some(advice);
+        self
     }
 
     /// The same with an HTTP status.
@@ -135,13 +146,15 @@ impl CallFailure {
     /// The same with what the service asked us to wait.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after_seconds = Some(super::backoff::clamp_retry_after(wait).as_secs());
+        let wait = super::backoff::clamp_retry_after(wait).as_secs();
+        self.retry_after_seconds = Some(u32::try_from(wait).unwrap_or(u32::MAX));
         self
     }
 
     /// How long the service asked us to wait.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after_seconds.map(Duration::from_secs)
+        self.retry_after_seconds
+            .map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// True if the same request can never succeed, whoever tries again.
@@ -182,6 +195,9 @@ impl CallFailure {
 
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
+        if let Some(advice) = self.advice {
+            return advice;
+        }
         match self.kind {
             Kind::Unreachable => {
                 "check the connection's `server_url`, name resolution and the firewall between here and it"

@@ -10,6 +10,16 @@ use super::timestamp::Timestamp;
 /// Longest name of a version. Key Vault's have 32 characters.
 const VERSION_CHARS_MAX: usize = 64;
 
+/// Longest name of a secret: Key Vault's limit.
+const NAME_CHARS_MAX: usize = 127;
+
+/// True if a text may name a secret: Key Vault's own alphabet, so that no name that others choose becomes a path.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= NAME_CHARS_MAX
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
 /// The name of one version of a secret. It tells nothing of the value, so that it may stand in logs and journals (rule R41).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -188,7 +188,7 @@ impl LogRow {
         let hint = failure.hint();
         Self {
             status: failure.status,
-            reference: failure.reference.clone(),
+            reference: failure.reference.as_deref().map(str::to_owned),
             ..Self::error(at, category, code, failure.to_string(), hint, run_id)
         }
     }

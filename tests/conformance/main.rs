@@ -8,6 +8,7 @@
 
 mod clouds;
 mod earlier_state;
+mod in_process;
 mod itsm_product;
 mod numbered_log;
 mod odd_store;

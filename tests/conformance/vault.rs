@@ -7,6 +7,8 @@ use itsm_connector::domain::secret::Secret;
 use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::ports::Vault;
 
+use crate::in_process::{InProcess, client};
+
 async fn text(vault: &dyn Vault, name: &str) -> Option<String> {
     let kept = vault.get(name).await.unwrap();
     kept.map(|kept| kept.value.expose().to_owned())
@@ -69,11 +71,25 @@ async fn what_is_removed_is_gone_and_removing_it_again_is_no_error(vault: &dyn V
     vault.remove("itsm-connection-a").await.unwrap();
     assert_eq!(text(vault, "itsm-connection-a").await, None);
     assert_eq!(vault.list("").await.unwrap(), [""; 0]);
+}
+
+async fn what_is_removed_can_be_stored_again(vault: &dyn Vault) {
+    set(vault, "itsm-connection-a", "x").await;
+    vault.remove("itsm-connection-a").await.unwrap();
     set(vault, "itsm-connection-a", "again").await;
     assert_eq!(
         text(vault, "itsm-connection-a").await.as_deref(),
         Some("again")
     );
+}
+
+async fn more_than_a_page_of_names_is_listed(vault: &dyn Vault) {
+    for n in 0..60 {
+        set(vault, &format!("itsm-connection-{n:02}"), "x").await;
+    }
+    let names = vault.list("itsm-connection-").await.unwrap();
+    assert_eq!(names.len(), 60);
+    assert!(names.is_sorted());
 }
 
 async fn a_name_that_is_none_is_refused_and_touches_nothing(vault: &dyn Vault) {
@@ -197,6 +213,7 @@ macro_rules! suite {
             any_text_comes_back_as_it_went_in,
             names_are_listed_by_their_beginning_in_order,
             what_is_removed_is_gone_and_removing_it_again_is_no_error,
+            more_than_a_page_of_names_is_listed,
             a_name_that_is_none_is_refused_and_touches_nothing,
             a_value_that_is_read_while_it_is_written_is_whole,
             each_write_is_a_version_of_its_own_and_reading_names_it,
@@ -210,6 +227,21 @@ macro_rules! suite {
 suite!(file_vault, {
     let folder = tempfile::tempdir().unwrap();
     (FileVault::new(folder.path().join("vault")), folder)
+});
+
+// With soft delete the name stays taken: see the facts of the key vault.
+suite!(
+    file_vault_alone,
+    {
+        let folder = tempfile::tempdir().unwrap();
+        (FileVault::new(folder.path().join("vault")), folder)
+    },
+    [what_is_removed_can_be_stored_again]
+);
+
+suite!(key_vault, {
+    let way = InProcess::new();
+    (client(&way), way)
 });
 
 /// What cannot be read is not missing: an alert for it must be kept.

@@ -33,7 +33,7 @@ pub(super) fn of(
     let failure = |effect, kind, detail: &str| {
         let mut failure =
             CallFailure::new("ServiceNow", operation, effect, kind, detail).with_status(status);
-        failure.reference = reference(&parts.headers);
+        failure.reference = reference(&parts.headers).map(String::into_boxed_str);
         failure
     };
     let says = |text: &str| contains(&body, text);
