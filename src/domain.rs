@@ -31,6 +31,7 @@ pub mod service_desk_row;
 pub mod sighting;
 pub mod slot;
 pub mod storm;
+pub mod sync_window;
 pub mod table;
 pub mod template;
 pub mod text;

@@ -11,12 +11,13 @@ use bytes::Bytes;
 
 use crate::domain::allowance::Meter;
 use crate::domain::batch::Batch;
-use crate::domain::connection::Connection;
+use crate::domain::connection::{Connection, RecordType};
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::CorrelationId;
 use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
 use crate::domain::name::ConnectionName;
 use crate::domain::secret::Secret;
+use crate::domain::sync_window::{Ask, RecordCount, RecordPage, Stream};
 use crate::domain::table::Table;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
@@ -67,6 +68,27 @@ pub trait ItsmProduct: Send + Sync {
     async fn sign_in(&self, within: Duration) -> Result<(), CallFailure>;
 }
 
+/// The records of one ITSM instance, read back by the sync. It makes one call a page, and none by itself after a failure.
+#[async_trait]
+pub trait RecordSource: Send + Sync {
+    /// One page, in order. A row that cannot be read is told of and costs no other; a page that does not go on from where
+    /// it was asked is a failure.
+    async fn page(
+        &self,
+        stream: Stream,
+        asked: &Ask,
+        within: Duration,
+    ) -> Result<RecordPage, CallFailure>;
+
+    /// How many records were made in the window of `asked`, those included that we may not see.
+    async fn count(
+        &self,
+        record_type: RecordType,
+        asked: &Ask,
+        within: Duration,
+    ) -> Result<RecordCount, CallFailure>;
+}
+
 /// From a connection to its product's client.
 #[async_trait]
 pub trait Products: Send + Sync {
@@ -76,6 +98,12 @@ pub trait Products: Send + Sync {
         &self,
         connection: &Arc<Connection>,
     ) -> Result<Arc<dyn ItsmProduct>, CallFailure>;
+
+    /// Where a connection's records are read. A product whose records this version cannot read is a failure that says so.
+    async fn records(
+        &self,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<dyn RecordSource>, CallFailure>;
 
     /// Counts the calls of this process to a connection's product, where the product announces a limit.
     fn meter(&self, connection: &ConnectionName) -> Meter;

@@ -5,6 +5,7 @@
 
 pub mod allowances;
 pub mod connections;
+pub mod cursors;
 pub mod dead_letters;
 pub mod facts;
 pub mod gates;
@@ -17,6 +18,7 @@ pub mod objects;
 pub mod pending;
 pub mod probe;
 pub mod quarantine;
+pub mod set_aside;
 pub mod slots;
 pub mod soundness;
 pub mod standstill;

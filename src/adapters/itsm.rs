@@ -11,11 +11,28 @@ use crate::domain::allowance::Meter;
 use crate::domain::connection::{Connection, PartnerType};
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::name::ConnectionName;
-use crate::ports::{Clock, ItsmProduct, Products, Transport, Vault};
+use crate::ports::{Clock, ItsmProduct, Products, RecordSource, Transport, Vault};
 use servicenow::ServiceNow;
 
 /// A client, and the connection that it was built for.
-type Client = (Arc<Connection>, Arc<dyn ItsmProduct>);
+type Client = (Arc<Connection>, Both);
+
+/// One client, by what it is asked for.
+#[derive(Clone)]
+struct Both {
+    product: Arc<dyn ItsmProduct>,
+    records: Arc<dyn RecordSource>,
+}
+
+impl<T: ItsmProduct + RecordSource + 'static> From<Arc<T>> for Both {
+    fn from(client: Arc<T>) -> Self {
+        let product = Arc::<T>::clone(&client);
+        Self {
+            product,
+            records: client,
+        }
+    }
+}
 
 /// The clients of all connections of this process.
 pub struct ItsmProducts {
@@ -48,7 +65,7 @@ impl ItsmProducts {
         }
     }
 
-    fn build(&self, connection: &Arc<Connection>) -> Result<Arc<dyn ItsmProduct>, CallFailure> {
+    fn build(&self, connection: &Arc<Connection>) -> Result<Both, CallFailure> {
         match connection.partner_type {
             PartnerType::Servicenow => {
                 let (transport, vault, clock) = (
@@ -56,13 +73,14 @@ impl ItsmProducts {
                     Arc::clone(&self.vault),
                     Arc::clone(&self.clock),
                 );
-                Ok(Arc::new(ServiceNow::new(
+                let client = ServiceNow::new(
                     transport,
                     vault,
                     clock,
                     Arc::clone(connection),
                     self.meter(&connection.name),
-                )))
+                );
+                Ok(Both::from(Arc::new(client)))
             }
             other => Err(CallFailure::new(
                 other.product(),
@@ -75,24 +93,37 @@ impl ItsmProducts {
     }
 }
 
+impl ItsmProducts {
+    fn client(&self, connection: &Arc<Connection>) -> Result<Both, CallFailure> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, client)) = clients.get(&connection.name)
+            && Arc::ptr_eq(known, connection)
+        {
+            return Ok(client.clone());
+        }
+        let client = self.build(connection)?;
+        clients.insert(
+            connection.name.clone(),
+            (Arc::clone(connection), client.clone()),
+        );
+        Ok(client)
+    }
+}
+
 #[async_trait]
 impl Products for ItsmProducts {
     async fn product(
         &self,
         connection: &Arc<Connection>,
     ) -> Result<Arc<dyn ItsmProduct>, CallFailure> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, client)) = clients.get(&connection.name)
-            && Arc::ptr_eq(known, connection)
-        {
-            return Ok(Arc::clone(client));
-        }
-        let client = self.build(connection)?;
-        clients.insert(
-            connection.name.clone(),
-            (Arc::clone(connection), Arc::clone(&client)),
-        );
-        Ok(client)
+        Ok(self.client(connection)?.product)
+    }
+
+    async fn records(
+        &self,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<dyn RecordSource>, CallFailure> {
+        Ok(self.client(connection)?.records)
     }
 
     fn meter(&self, connection: &ConnectionName) -> Meter {

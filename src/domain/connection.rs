@@ -122,6 +122,10 @@ pub struct SyncOptions {
     pub record_types: Vec<RecordType>,
     /// How many past days the first run reads, 1 to 120.
     pub days: u16,
+    /// Which of them, as a condition in the product's own language (ServiceNow: an encoded query without `^NQ` and order).
+    pub filter: Option<String>,
+    /// Whether the notes of those who work on a record are read as well.
+    pub work_notes: bool,
 }
 
 /// One ITSM instance, checked.

@@ -8,6 +8,7 @@ mod fields;
 mod kinds;
 pub mod problem;
 mod storm;
+mod sync;
 pub mod ticket_configuration;
 mod transport;
 mod written;
@@ -153,6 +154,7 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
         partner_type,
         &mut problems,
     );
+    let filter = sync::filter(&definition.sync, partner_type, &mut problems);
     let actions = actions::check(definition.actions, partner_type, &mut problems);
 
     let (
@@ -196,6 +198,8 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
                 .record_types
                 .unwrap_or_else(|| vec![RecordType::Incident, RecordType::ChangeRequest]),
             days: u16::try_from(days).unwrap_or(u16::MAX),
+            filter,
+            work_notes: definition.sync.work_notes,
         },
         create_configuration_items: definition.create_configuration_items,
         actions,

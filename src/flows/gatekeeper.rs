@@ -7,6 +7,8 @@ use tokio::sync::Mutex;
 
 use super::Core;
 use super::paces::Tally;
+use crate::domain::connection::Connection;
+use crate::domain::failure::CallFailure;
 use crate::domain::gate::{CALLS_AT_ONCE, Passage};
 use crate::domain::name::ConnectionName;
 use crate::stores::gates::SeenGate;
@@ -14,6 +16,49 @@ use crate::stores::objects::StoreFailure;
 
 /// How long what was seen of the gate is believed: so long a drain goes on after another process was told to wait.
 const FRESH_FOR: Duration = Duration::from_secs(5);
+
+/// How often a lost race for the gate is run again: as many calls as are made at once may fail at once.
+const GATE_RACES_MAX: usize = 8;
+
+/// What a call showed of a product as a whole is shared with all other instances. A store that fails here costs a few
+/// calls more, no alert and no record.
+pub async fn tell(core: &Core, connection: &Connection, result: Result<(), &CallFailure>) {
+    let name = &connection.name;
+    let dependency = format!("{} ({name})", connection.partner_type.product());
+    core.paces.told(name, result);
+    let Err(failure) = result else {
+        core.last_seen.works(&dependency);
+        return;
+    };
+    core.last_seen.fails(&dependency, failure.hint());
+    if failure.concerns_every_call() {
+        close(core, name, failure).await;
+        core.paces.closed_the_gate(name);
+        if failure.needs_another_definition() {
+            core.connections.doubt(name);
+        }
+    }
+}
+
+/// Whoever loses the race for it looks whether the other closed it for long enough: an hour that was asked for must not
+/// be lost to the two seconds of a call that failed beside it (seed 233 of the simulation).
+async fn close(core: &Core, name: &ConnectionName, failure: &CallFailure) {
+    let now = core.clock.now();
+    let Ok(mut seen) = core.gates.read(name).await else {
+        return;
+    };
+    for _ in 0..GATE_RACES_MAX {
+        let dice = core.entropy.dice();
+        let Some(gate) = seen.gate.after_failure(failure, now, dice) else {
+            return;
+        };
+        let writer = core.writer_id();
+        match core.gates.change(name, &seen, gate, &writer, now).await {
+            Ok((false, theirs)) => seen = theirs,
+            Ok((true, _)) | Err(_) => return,
+        }
+    }
+}
 
 /// Whether work on an alert may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod in_process;
 mod itsm_product;
 mod numbered_log;
 mod odd_store;
+mod record_source;
 mod soundness;
 mod state_store;
 mod vault;

@@ -12,7 +12,7 @@ use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::work_item::{
     Change, NewWorkItem, Standing, WorkItemRef, WorkItemSeen, WorkItemType,
 };
-use itsm_connector::ports::{ItsmProduct, Products};
+use itsm_connector::ports::{ItsmProduct, Products, RecordSource};
 use object_store::path::Path;
 
 use super::Planted;
@@ -73,6 +73,13 @@ impl Products for Worse {
             process: Arc::clone(&self.process),
             product,
         }))
+    }
+
+    async fn records(
+        &self,
+        connection: &Arc<Connection>,
+    ) -> Result<Arc<dyn RecordSource>, CallFailure> {
+        self.products.records(connection).await
     }
 
     fn meter(&self, connection: &ConnectionName) -> Meter {

@@ -34,6 +34,25 @@ pub(super) const CHOICES: &[Choices] = &[
             ("5", "5 - Planning"),
         ],
     ),
+    (
+        "task",
+        "escalation",
+        &[
+            ("0", "Normal"),
+            ("1", "Moderate"),
+            ("2", "High"),
+            ("3", "Overdue"),
+        ],
+    ),
+    (
+        "change_request",
+        "conflict_status",
+        &[
+            ("Not Run", "Not Run"),
+            ("No Conflict", "No Conflict"),
+            ("Conflict", "Conflict"),
+        ],
+    ),
     ("incident", "state", INCIDENT_STATES),
     ("incident", "incident_state", INCIDENT_STATES),
     (

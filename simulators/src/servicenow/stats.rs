@@ -1,4 +1,4 @@
-//! `/api/now/stats/{table}`: counts and extremes. Row access controls do not count here.
+//! `/api/now/stats/{table}`: counts, sums and extremes. Row access controls do not count here.
 
 use std::collections::BTreeMap;
 
@@ -66,6 +66,20 @@ fn figures(call: &Call, rows: &[Row<'_>]) -> Value {
     let mut stats = Map::new();
     if call.is_true("sysparm_count") {
         stats.insert("count".to_owned(), rows.len().to_string().into());
+    }
+    let summed = list(call, "sysparm_sum_fields");
+    if !summed.is_empty() {
+        let sum = |field: &str| -> i64 {
+            let values = rows
+                .iter()
+                .map(|row| row.record.get(field).parse::<i64>().unwrap_or(0));
+            values.sum()
+        };
+        let sums: Map<String, Value> = summed
+            .iter()
+            .map(|field| ((*field).to_owned(), sum(field).to_string().into()))
+            .collect();
+        stats.insert("sum".to_owned(), sums.into());
     }
     let extremes = |name: &str, least: bool| -> Option<Value> {
         let fields = list(call, name);

@@ -4,6 +4,7 @@
 mod events;
 mod imports;
 mod meaning;
+mod records;
 mod request;
 mod wire;
 
@@ -25,6 +26,7 @@ use crate::domain::secret::Secret;
 use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
 use crate::ports::{Clock, ItsmProduct, Transport, Vault};
 use meaning::Answered;
+use records::Rest;
 use request::Request;
 
 /// The token endpoint (servicenow-api §2.1).
@@ -91,6 +93,17 @@ impl ServiceNow {
         request: Request<'_>,
         within: Duration,
     ) -> Result<Answered, CallFailure> {
+        let answered = self.call_and_count(operation, request, within).await?;
+        Ok(answered.0)
+    }
+
+    /// The same, with what the answer's head says of the rows behind it.
+    async fn call_and_count(
+        &self,
+        operation: &'static str,
+        request: Request<'_>,
+        within: Duration,
+    ) -> Result<(Answered, Rest), CallFailure> {
         let ends_at = self.clock.monotonic().saturating_add(within);
         let left = || ends_at.saturating_sub(self.clock.monotonic());
         let token = self.tokens.bearer(left()).await?;
@@ -110,7 +123,7 @@ impl ServiceNow {
         request: &Request<'_>,
         token: &Secret,
         within: Duration,
-    ) -> Result<Answered, CallFailure> {
+    ) -> Result<(Answered, Rest), CallFailure> {
         let not_sent =
             |kind, detail| CallFailure::new("ServiceNow", operation, Effect::NotSent, kind, detail);
         let failed = |detail| not_sent(Kind::Invalid, detail);
@@ -145,7 +158,8 @@ impl ServiceNow {
         let exchange = self.transport.send(built, within).await;
         let now = self.clock.now();
         meaning::count(&exchange, &self.meter, now);
-        meaning::of(operation, exchange, now)
+        let rest = Rest::of(&exchange);
+        Ok((meaning::of(operation, exchange, now)?, rest))
     }
 
     /// Reads the record under a key that we chose, after an insert with it was refused.

@@ -96,6 +96,18 @@ pub(super) struct SyncDefinition {
     /// How many past days the first run reads, 1 to 120 (default 30).
     #[serde(default)]
     pub(super) days: Option<i64>,
+    /// Only records that meet this encoded query of ServiceNow, such as `active=true^priorityIN1,2` (default: all).
+    #[serde(default)]
+    pub(super) filter: Option<String>,
+    /// Only records of this assignment group, by its name or `sys_id`.
+    #[serde(default)]
+    pub(super) assignment_group: Option<String>,
+    /// Only records of this category, as the product stores it: `network`.
+    #[serde(default)]
+    pub(super) category: Option<String>,
+    /// Whether the work notes of a record are read as well (default: no; they make rows long).
+    #[serde(default)]
+    pub(super) work_notes: bool,
 }
 
 /// How alerts become work items.

@@ -13,15 +13,12 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::work_item::{
     Change, NewWorkItem, Standing, Uniqueness, WorkItemRef, WorkItemSeen,
 };
-use crate::flows::gatekeeper::Leave;
+use crate::flows::gatekeeper::{self, Leave};
 use crate::ports::ItsmProduct;
 use crate::stores::objects::StoreFailure;
 
 /// What stands in place of a number where no work item is made.
 const SHADOW_NUMBER: &str = "shadow";
-
-/// How often a lost race for the gate is run again: as many calls as are made at once may fail at once.
-const GATE_RACES_MAX: usize = 8;
 
 impl<'a> Run<'a> {
     /// Whether calls may be made for this event now, as far as its product and our own pace are concerned.
@@ -305,57 +302,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What a call showed of the product as a whole is shared with all other instances. A store that fails here costs
-    /// a few calls more, no alert.
+    /// What a call showed of the product as a whole is shared with all other instances.
     async fn told_to_the_gate<T>(&self, result: Result<T, CallFailure>) -> Result<T, CallFailure> {
-        let dependency = format!(
-            "{} ({})",
-            self.case.connection.partner_type.product(),
-            self.case.connection.name
-        );
-        let name = &self.case.connection.name;
-        let Err(failure) = &result else {
-            self.core.paces.told(name, Ok(()));
-            self.core.last_seen.works(&dependency);
-            return result;
-        };
-        self.core.paces.told(name, Err(failure));
-        self.core.last_seen.fails(&dependency, failure.hint());
-        tracing::warn!(connection = %self.case.connection.name, event = %self.case.event.id, %failure, hint = failure.hint(), "a call to the product did not succeed");
-        if failure.concerns_every_call() {
-            self.close_the_gate(failure).await;
-            self.core.paces.closed_the_gate(name);
-            if failure.needs_another_definition() {
-                self.core.connections.doubt(name);
-            }
+        if let Err(failure) = &result {
+            tracing::warn!(connection = %self.case.connection.name, event = %self.case.event.id, %failure, hint = failure.hint(), "a call to the product did not succeed");
         }
+        let told = result.as_ref().map(|_| ());
+        gatekeeper::tell(self.core, &self.case.connection, told).await;
         result
-    }
-
-    /// Whoever loses the race for it looks whether the other closed it for long enough: an hour that was asked for must not
-    /// be lost to the two seconds of a call that failed beside it (seed 233 of the simulation).
-    async fn close_the_gate(&self, failure: &CallFailure) {
-        let name = &self.case.connection.name;
-        let now = self.core.clock.now();
-        let Ok(mut seen) = self.core.gates.read(name).await else {
-            return;
-        };
-        for _ in 0..GATE_RACES_MAX {
-            let dice = self.core.entropy.dice();
-            let Some(gate) = seen.gate.after_failure(failure, now, dice) else {
-                return;
-            };
-            let writer = self.core.writer_id();
-            match self
-                .core
-                .gates
-                .change(name, &seen, gate, &writer, now)
-                .await
-            {
-                Ok((false, theirs)) => seen = theirs,
-                Ok((true, _)) | Err(_) => return,
-            }
-        }
     }
 }
 

@@ -25,7 +25,45 @@ pub(super) enum Request<'a> {
     Import(&'a str, Vec<u8>),
     FindAlert(&'a str),
     LookUpAlert(&'a str),
+    List(&'a List),
+    Count(&'a Counted),
     Probe,
+}
+
+/// One page of a table.
+pub(super) struct List {
+    pub table: &'static str,
+    pub fields: String,
+    pub query: String,
+    pub limit: u32,
+    pub skip: u32,
+    /// Both what is stored, which is UTC, and what a person reads.
+    pub shown: bool,
+}
+
+/// How many rows of a table meet a condition, and the sum of how often they were changed.
+pub(super) struct Counted {
+    pub table: &'static str,
+    pub query: String,
+}
+
+impl List {
+    /// The count of rows is asked for: it alone tells an end from a page whose rows we may not see.
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![
+            ("sysparm_query", self.query.clone()),
+            ("sysparm_fields", self.fields.clone()),
+            ("sysparm_limit", self.limit.to_string()),
+            ("sysparm_exclude_reference_link", "true".to_owned()),
+        ];
+        if self.shown {
+            query.push(("sysparm_display_value", "all".to_owned()));
+        }
+        if self.skip > 0 {
+            query.push(("sysparm_offset", self.skip.to_string()));
+        }
+        query
+    }
 }
 
 impl Request<'_> {
@@ -46,12 +84,22 @@ impl Request<'_> {
             Self::Events(_) => "/api/global/em/jsonv2".to_owned(),
             Self::Import(table, _) => format!("/api/now/import/{table}"),
             Self::FindAlert(_) | Self::LookUpAlert(_) => "/api/now/table/em_alert".to_owned(),
+            Self::List(list) => format!("/api/now/table/{}", list.table),
+            Self::Count(counted) => format!("/api/now/stats/{}", counted.table),
         }
     }
 
     pub(super) fn query(&self) -> Vec<(&'static str, String)> {
         let fields = match self {
             Self::Events(_) | Self::Import(..) => return Vec::new(),
+            Self::List(list) => return list.parameters(),
+            Self::Count(counted) => {
+                return vec![
+                    ("sysparm_count", "true".to_owned()),
+                    ("sysparm_sum_fields", "sys_mod_count".to_owned()),
+                    ("sysparm_query", counted.query.clone()),
+                ];
+            }
             Self::FindAlert(_) | Self::LookUpAlert(_) => ALERT_FIELDS,
             _ => FIELDS,
         };
@@ -98,6 +146,8 @@ impl Request<'_> {
             | Self::Get(_)
             | Self::Update(..)
             | Self::Events(_)
+            | Self::List(_)
+            | Self::Count(_)
             | Self::Import(..) => {}
         }
         query
