@@ -23,6 +23,7 @@ pub mod network;
 pub mod pace;
 pub mod record;
 pub mod redact;
+pub mod renewal;
 pub mod retention;
 pub mod row;
 pub mod secret;

@@ -6,13 +6,16 @@ pub mod create_work_item;
 pub mod drain;
 pub mod explain;
 pub mod gatekeeper;
+pub mod log_in;
 pub mod missed_alerts;
 pub mod paces;
 pub mod preview;
 pub mod redrive;
+pub mod refresh_tokens;
 pub mod retention;
 pub mod settle;
 pub mod test_connection;
+pub mod token_status;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,10 +40,14 @@ use crate::stores::looks::Looks;
 use crate::stores::objects::Objects;
 use crate::stores::pending::Pending;
 use crate::stores::quarantine::Quarantine;
+use crate::stores::renewals::Renewals;
 use crate::stores::soundness::{Backend, Soundness};
 use crate::stores::sweeps::Sweeps;
+use crate::stores::token_sets::TokenSets;
+use crate::stores::wishes::Wishes;
 use missed_alerts::Remembered;
 use paces::Paces;
+use refresh_tokens::Unstored;
 
 /// Age after which what was found out about a product is read again.
 const FACTS_FRESH_FOR: Duration = Duration::from_secs(10 * 60);
@@ -98,6 +105,14 @@ pub struct Core {
     pub last_seen: LastSeen,
     /// The connections.
     pub connections: Connections,
+    /// Their tokens.
+    pub token_sets: TokenSets,
+    /// Where the renewal of the tokens stands.
+    pub renewals: Renewals,
+    /// Wishes for another token.
+    pub wishes: Wishes,
+    /// Tokens that an issuer gave and the vault did not take.
+    unstored: Unstored,
     /// The ITSM products.
     pub products: Arc<dyn Products>,
     /// Time.
@@ -147,6 +162,10 @@ impl Core {
             looked: Remembered::default(),
             sweeps: Sweeps::new(objects.clone()),
             ages: Ages::default(),
+            token_sets: TokenSets::new(Arc::clone(&outside.vault)),
+            renewals: Renewals::new(objects.clone()),
+            wishes: Wishes::new(objects.clone()),
+            unstored: Unstored::default(),
             connections: Connections::new(
                 outside.vault,
                 Arc::clone(&outside.clock),

@@ -7,21 +7,25 @@ mod http_server;
 pub mod intake;
 pub mod lambda;
 pub mod local;
+pub mod refresher;
 pub mod reply;
 pub mod route;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::settings::{Platform, Settings};
+use crate::settings::{Platform, Settings, SettingsError};
 use crate::telemetry::{self, Lines};
 use intake::Intake;
+use refresher::Refresher;
 
 /// What a function does, whatever it runs on.
 #[derive(Debug, Clone)]
 pub enum Function {
     /// Takes alerts, and finishes what is pending every minute.
     CreateWorkItem(Arc<Intake>),
+    /// Renews tokens ahead of their end.
+    TokenRefresher(Arc<Refresher>),
     /// Has nothing to do in this version, and says so.
     NothingYet {
         /// The function's name.
@@ -32,8 +36,22 @@ pub enum Function {
 /// Runs a function to its end: logging, a runtime of one thread, the settings, then the host. Everything that goes wrong
 /// before alerts can be taken ends here, in one line for the person who deploys.
 pub fn run<E: std::error::Error>(build: impl FnOnce(&Settings) -> Result<Function, E>) -> ExitCode {
+    run_with(Settings::from_env, build)
+}
+
+/// The same for a function that has no webhook.
+pub fn run_timer<E: std::error::Error>(
+    build: impl FnOnce(&Settings) -> Result<Function, E>,
+) -> ExitCode {
+    run_with(Settings::of_timer_from_env, build)
+}
+
+fn run_with<E: std::error::Error>(
+    settings: impl FnOnce() -> Result<Settings, SettingsError>,
+    build: impl FnOnce(&Settings) -> Result<Function, E>,
+) -> ExitCode {
     telemetry::start(&crate::settings::log_filter(), Lines::Stdout);
-    let settings = match Settings::from_env() {
+    let settings = match settings() {
         Ok(settings) => settings,
         Err(error) => return refuse(&error.to_string(), error.hint),
     };

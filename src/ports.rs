@@ -20,6 +20,7 @@ use crate::domain::secret::Secret;
 use crate::domain::sync_window::{Ask, RecordCount, RecordPage, Stream};
 use crate::domain::table::Table;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::token::Issued;
 use crate::domain::work_item::{Change, NewWorkItem, WorkItemRef, WorkItemSeen, WorkItemType};
 
 /// One ITSM instance. Each call ends within `within`, or has an unknown outcome.
@@ -105,8 +106,36 @@ pub trait Products: Send + Sync {
         connection: &Arc<Connection>,
     ) -> Result<Arc<dyn RecordSource>, CallFailure>;
 
+    /// Whoever gives the connection's tokens.
+    fn issuer(&self, connection: &Arc<Connection>) -> Result<Arc<dyn Issuer>, CallFailure>;
+
     /// Counts the calls of this process to a connection's product, where the product announces a limit.
     fn meter(&self, connection: &ConnectionName) -> Meter;
+}
+
+/// Whoever gives the tokens of one connection. [`Kind::Unauthorized`](crate::domain::failure::Kind::Unauthorized) says that
+/// the issuer has refused; every other failure leaves open what came of it. No call is made twice by itself.
+#[async_trait]
+pub trait Issuer: Send + Sync {
+    /// New tokens by a refresh token.
+    async fn refresh(&self, refresh: &Secret, within: Duration) -> Result<Issued, CallFailure>;
+
+    /// Tokens by a person's password, which is put into this one request and kept nowhere.
+    async fn log_in(
+        &self,
+        username: &str,
+        password: &Secret,
+        within: Duration,
+    ) -> Result<Issued, CallFailure>;
+
+    /// One cheap call to the product with exactly this access token.
+    async fn prove(&self, access: &Secret, within: Duration) -> Result<(), CallFailure>;
+
+    /// Ends a token, access or refresh, at once. Where the issuer has no way to end one alone, nothing is done.
+    async fn revoke(&self, token: &Secret, within: Duration) -> Result<(), CallFailure>;
+
+    /// Whether using a refresh token gives another in its place, so that only one process may ever use it.
+    fn replaces_refresh_tokens(&self) -> bool;
 }
 
 /// Where connections and tokens are kept. A failure names no value, and its effect says what became of a write: after

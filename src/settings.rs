@@ -1,5 +1,6 @@
 //! The settings: the only reader of the environment. `docs/settings.md` lists every variable; a test compares the two.
 
+mod connections;
 mod entra;
 mod key_vault;
 mod proxy;
@@ -10,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::domain::egress::Proxy;
+use crate::domain::name::ConnectionName;
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::{KEYS_MAX, WebhookAuth};
 pub use key_vault::KeyVaultLocation;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub auth: WebhookAuth,
     /// `ITSMC_ALLOW_HOSTS`.
     pub allowed: AllowedHosts,
+    /// `ITSMC_CONNECTIONS`: which ones the timers work on; all where it says nothing.
+    pub connections: Option<Vec<ConnectionName>>,
     /// `ITSMC_PROXY`.
     pub proxy: Option<Proxy>,
     /// `ITSMC_LISTEN`.
@@ -153,8 +157,23 @@ impl Settings {
         Self::from(&environment)
     }
 
+    /// The same for a function that has no webhook: who may call it is not asked.
+    pub fn of_timer_from_env() -> Result<Self, SettingsError> {
+        Self::of_timer(&environment)
+    }
+
     /// From anything that answers like an environment.
     pub fn from(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let (platform, listen) = (platform(variable)?, listen(variable("ITSMC_LISTEN"))?);
+        let settings = Self::of_timer(variable)?;
+        Ok(Self {
+            auth: auth(variable, platform, listen)?,
+            ..settings
+        })
+    }
+
+    /// The same for a function that has no webhook.
+    pub fn of_timer(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let platform = platform(variable)?;
         let listen = listen(variable("ITSMC_LISTEN"))?;
         let allowed = AllowedHosts::parse(&variable("ITSMC_ALLOW_HOSTS").unwrap_or_default());
@@ -162,7 +181,9 @@ impl Settings {
         Ok(Self {
             vault: vault(variable("ITSMC_VAULT"), variable, &allowed, reader)?,
             state: state::state(variable, &allowed)?,
-            auth: auth(variable, platform, listen)?,
+            // Nobody: there is no key.
+            auth: WebhookAuth::Keys(Vec::new()),
+            connections: connections::connections(variable)?,
             proxy: proxy::proxy(variable)?,
             allowed,
             listen,
@@ -374,6 +395,7 @@ mod tests {
             vec![("ITSMC_STATE", "")],
             vec![("ITSMC_STATE", "s3://bucket/prefix")],
             vec![("ITSMC_STATE", "file://relative")],
+            vec![("ITSMC_CONNECTIONS", "contoso,Fabrikam")],
             vec![("ITSMC_LISTEN", "localhost:7071")],
             vec![("ITSMC_WEBHOOK_AUTH", "")],
             vec![("ITSMC_WEBHOOK_AUTH", "open")],

@@ -18,6 +18,7 @@ pub mod objects;
 pub mod pending;
 pub mod probe;
 pub mod quarantine;
+pub mod renewals;
 pub mod set_aside;
 pub mod slots;
 pub mod soundness;
@@ -27,3 +28,5 @@ pub mod storms;
 pub mod sweeps;
 #[cfg(test)]
 mod test_clock;
+pub mod token_sets;
+pub mod wishes;

@@ -18,6 +18,7 @@ use crate::domain::webhook_auth::WebhookAuth;
 use crate::flows::callers::Callers;
 use crate::flows::{Core, Outside};
 use crate::hosts::intake::Intake;
+use crate::hosts::refresher::Refresher;
 use crate::ports::{Clock, Transport, Vault};
 use crate::settings::{CloudStore, Settings, StateLocation, VaultLocation};
 use crate::stores::soundness::Backend;
@@ -118,6 +119,14 @@ pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
     let core = core_over(Arc::clone(&transport), vault, state, &settings.allowed)?;
     let callers = callers(&settings.auth, transport, &core.clock);
     Ok(Intake::for_callers(core, callers))
+}
+
+/// `token-refresher`: the renewals over the flows.
+pub fn token_refresher(settings: &Settings) -> Result<Refresher, NotOpened> {
+    let transport = transport(&settings.allowed, settings.proxy.as_ref());
+    let (vault, state) = (&settings.vault, &settings.state);
+    let core = core_over(transport, vault, state, &settings.allowed)?;
+    Ok(Refresher::new(core, settings.connections.clone()))
 }
 
 /// Who may call, as the settings say.

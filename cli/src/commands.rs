@@ -6,6 +6,7 @@ mod dead;
 mod explain;
 mod record;
 mod status;
+mod tokens;
 mod up;
 
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Alert(alert::Alert),
     #[command(subcommand)]
     Record(record::Record),
+    #[command(subcommand)]
+    Tokens(tokens::Tokens),
     Status(status::Status),
     /// Look at and try again what was given up or not understood
     #[command(subcommand)]
@@ -66,6 +69,7 @@ impl Command {
             Self::Connection(_)
             | Self::Alert(_)
             | Self::Record(_)
+            | Self::Tokens(_)
             | Self::Status(_)
             | Self::Dead(_)
             | Self::Explain(_) => "off",
@@ -80,6 +84,7 @@ pub(crate) async fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Connection(connection) => connection.run(&cli.data, output).await,
         Command::Alert(alert) => alert.run(&cli.data, output).await,
         Command::Record(record) => record.run(&cli.data, output).await,
+        Command::Tokens(tokens) => tokens.run(&cli.data, output).await,
         Command::Status(status) => status.run(&cli.data, output).await,
         Command::Dead(dead) => dead.run(&cli.data, output).await,
         Command::Explain(explain) => explain.run(&cli.data, output).await,

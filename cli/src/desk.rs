@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use itsm_connector::domain::egress::Proxy;
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::flows::Core;
 use itsm_connector::ports::Vault;
@@ -90,11 +89,6 @@ impl Desk {
     /// Hosts that may be called although private or without TLS.
     pub(crate) fn allowed(&self) -> &AllowedHosts {
         &self.places.allowed
-    }
-
-    /// The proxy for public hosts.
-    pub(crate) fn proxy(&self) -> Option<&Proxy> {
-        self.places.proxy.as_ref()
     }
 
     /// The vault.

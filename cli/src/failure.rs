@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use itsm_connector::adapters::state_store::NotOpened;
 use itsm_connector::domain::definition::problem::{Problem, Problems};
 use itsm_connector::domain::failure::CallFailure;
+use itsm_connector::flows::refresh_tokens::NotRefreshed;
 use itsm_connector::settings::SettingsError;
 use itsm_connector::stores::objects::StoreFailure;
 use serde::Serialize;
@@ -101,6 +102,12 @@ impl From<CallFailure> for Failure {
 impl From<StoreFailure> for Failure {
     fn from(failure: StoreFailure) -> Self {
         Self::does_not_work(failure.to_string(), failure.hint())
+    }
+}
+
+impl From<NotRefreshed> for Failure {
+    fn from(why: NotRefreshed) -> Self {
+        Self::does_not_work(why.to_string(), why.hint())
     }
 }
 

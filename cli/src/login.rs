@@ -1,58 +1,69 @@
 //! A person's login: the password is put into one token request and stored nowhere (promise P7).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use itsm_connector::adapters::clock::SystemClock;
-use itsm_connector::adapters::http::HttpTransport;
-use itsm_connector::adapters::itsm::servicenow;
-use itsm_connector::adapters::oauth::{By, TokenEndpoint};
-use itsm_connector::domain::connection::{Connection, PartnerType};
-use itsm_connector::domain::egress::Proxy;
+use itsm_connector::domain::connection::Connection;
 use itsm_connector::domain::failure::{CallFailure, Kind};
-use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::secret::Secret;
-use itsm_connector::domain::token::TokenSet;
-use itsm_connector::ports::Clock;
+use itsm_connector::flows::Core;
+use itsm_connector::flows::log_in::{self, LoggedIn, NotLoggedIn};
 
 use crate::failure::Failure;
+use crate::output::Output;
+use crate::prompt;
 
-/// How long the issuer may take.
-const LOGIN_WITHIN: Duration = Duration::from_secs(20);
-
-/// Obtains the tokens of a connection by its user's password.
-pub(crate) async fn by_password(
-    connection: &Connection,
-    password: &Secret,
-    allowed: &AllowedHosts,
-    proxy: Option<&Proxy>,
-) -> Result<TokenSet, Failure> {
-    let path = token_path(connection.partner_type)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-    let transport = Arc::new(HttpTransport::new(allowed.clone()).by_way_of(proxy.cloned()));
-    let endpoint = TokenEndpoint::new(transport, Arc::clone(&clock), connection, path);
-    let by = By::Password {
-        username: connection.username.as_deref().unwrap_or_default(),
-        password,
-    };
-    let logged_in_at = clock.now();
-    let issued = endpoint
-        .obtain(by, LOGIN_WITHIN)
-        .await
-        .map_err(|failure| not_logged_in(connection, &failure))?;
-    let refresh_expires_at = issued
-        .refresh
-        .as_ref()
-        .map(|_| logged_in_at.plus(connection.refresh_token_life));
-    Ok(TokenSet {
-        access: Some(issued.access),
-        refresh: issued.refresh,
-        refresh_expires_at,
-        logged_in_at,
-    })
+/// The password of a connection's user: as it was piped in, or asked for.
+pub(crate) fn password_of(user: &str, piped: Option<Secret>) -> Result<Secret, Failure> {
+    match piped {
+        Some(password) => Ok(password),
+        None if prompt::somebody_is_there() => prompt::ask_hidden(&format!("Password of {user}")),
+        None => Err(Failure::wrong_usage(
+            format!("password: found nothing, expected the password of `{user}`"),
+            "`--password-stdin` reads it from a pipe; it is used for one login and stored nowhere",
+        )),
+    }
 }
 
-fn not_logged_in(connection: &Connection, failure: &CallFailure) -> Failure {
+/// Obtains the tokens of a connection by its user's password, and stores them.
+pub(crate) async fn by_password(
+    core: &Core,
+    connection: &Arc<Connection>,
+    password: &Secret,
+    output: &Output,
+) -> Result<LoggedIn, Failure> {
+    output.progress(format!("logging in to {}", connection.server));
+    let done = log_in::run(core, connection, password).await;
+    output.settle();
+    let logged_in = done.map_err(|why| not_logged_in(connection, why))?;
+    if !logged_in.has_refresh_token {
+        output.warning(
+            "the issuer gave no refresh token: the connection works for minutes only",
+            "give the client's application registry a refresh token life span, then log in again by `itsmc connection login`",
+        );
+    }
+    Ok(logged_in)
+}
+
+fn not_logged_in(connection: &Connection, why: NotLoggedIn) -> Failure {
+    match why {
+        NotLoggedIn::Issuer(failure) if failure.kind == Kind::Unusable => Failure::does_not_work(
+            format!(
+                "this version cannot log in to {} yet",
+                connection.partner_type.product()
+            ),
+            "with `grant` `client_credentials` the connection can be stored; its alerts wait until a version that can",
+        ),
+        NotLoggedIn::Issuer(failure) => not_given(connection, &failure),
+        NotLoggedIn::Vault(failure) => failure.into(),
+        NotLoggedIn::Store(failure) => failure.into(),
+        busy @ NotLoggedIn::Busy => Failure::does_not_work(
+            busy.to_string(),
+            "try again in three minutes; nothing was changed",
+        ),
+    }
+}
+
+fn not_given(connection: &Connection, failure: &CallFailure) -> Failure {
     let user = connection.username.as_deref().unwrap_or_default();
     let status = failure
         .status
@@ -70,14 +81,4 @@ fn not_logged_in(connection: &Connection, failure: &CallFailure) -> Failure {
         ),
         hint,
     )
-}
-
-fn token_path(partner: PartnerType) -> Result<&'static str, Failure> {
-    match partner {
-        PartnerType::Servicenow => Ok(servicenow::TOKEN_PATH),
-        other => Err(Failure::does_not_work(
-            format!("this version cannot log in to {} yet", other.product()),
-            "with `grant` `client_credentials` the connection can be stored; its alerts wait until a version that can",
-        )),
-    }
 }

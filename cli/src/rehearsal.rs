@@ -157,11 +157,14 @@ impl Vault for NoVault {
         let tokens = TokenSet {
             access: Some(AccessToken {
                 secret: Secret::from(TOKEN),
+                obtained_at: Some(now),
                 expires_at: now.plus(Duration::from_secs(TOKEN_LIFE)),
             }),
             refresh: None,
             refresh_expires_at: None,
             logged_in_at: now,
+            mark: None,
+            superseded: Vec::new(),
         };
         Ok(Some(Kept::only(tokens.to_vault_text())))
     }

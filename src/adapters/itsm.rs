@@ -11,25 +11,26 @@ use crate::domain::allowance::Meter;
 use crate::domain::connection::{Connection, PartnerType};
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::name::ConnectionName;
-use crate::ports::{Clock, ItsmProduct, Products, RecordSource, Transport, Vault};
+use crate::ports::{Clock, Issuer, ItsmProduct, Products, RecordSource, Transport, Vault};
 use servicenow::ServiceNow;
 
 /// A client, and the connection that it was built for.
-type Client = (Arc<Connection>, Both);
+type Client = (Arc<Connection>, Faces);
 
 /// One client, by what it is asked for.
 #[derive(Clone)]
-struct Both {
+struct Faces {
     product: Arc<dyn ItsmProduct>,
     records: Arc<dyn RecordSource>,
+    issuer: Arc<dyn Issuer>,
 }
 
-impl<T: ItsmProduct + RecordSource + 'static> From<Arc<T>> for Both {
+impl<T: ItsmProduct + RecordSource + Issuer + 'static> From<Arc<T>> for Faces {
     fn from(client: Arc<T>) -> Self {
-        let product = Arc::<T>::clone(&client);
         Self {
-            product,
-            records: client,
+            product: Arc::<T>::clone(&client),
+            records: Arc::<T>::clone(&client),
+            issuer: client,
         }
     }
 }
@@ -65,7 +66,7 @@ impl ItsmProducts {
         }
     }
 
-    fn build(&self, connection: &Arc<Connection>) -> Result<Both, CallFailure> {
+    fn build(&self, connection: &Arc<Connection>) -> Result<Faces, CallFailure> {
         match connection.partner_type {
             PartnerType::Servicenow => {
                 let (transport, vault, clock) = (
@@ -80,7 +81,7 @@ impl ItsmProducts {
                     Arc::clone(connection),
                     self.meter(&connection.name),
                 );
-                Ok(Both::from(Arc::new(client)))
+                Ok(Faces::from(Arc::new(client)))
             }
             other => Err(CallFailure::new(
                 other.product(),
@@ -94,7 +95,7 @@ impl ItsmProducts {
 }
 
 impl ItsmProducts {
-    fn client(&self, connection: &Arc<Connection>) -> Result<Both, CallFailure> {
+    fn client(&self, connection: &Arc<Connection>) -> Result<Faces, CallFailure> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, client)) = clients.get(&connection.name)
             && Arc::ptr_eq(known, connection)
@@ -124,6 +125,10 @@ impl Products for ItsmProducts {
         connection: &Arc<Connection>,
     ) -> Result<Arc<dyn RecordSource>, CallFailure> {
         Ok(self.client(connection)?.records)
+    }
+
+    fn issuer(&self, connection: &Arc<Connection>) -> Result<Arc<dyn Issuer>, CallFailure> {
+        Ok(self.client(connection)?.issuer)
     }
 
     fn meter(&self, connection: &ConnectionName) -> Meter {

@@ -7,6 +7,7 @@ mod trouble;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,19 +27,10 @@ use crate::domain::egress::Egress;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::token::{AccessToken, LIFE_MAX, LIFE_MIN};
+use crate::domain::token::{AccessToken, Issued, LIFE_MAX, LIFE_MIN};
 use crate::ports::{Clock, Transport};
 use answer::LenientToken;
 use trouble::TokenTrouble;
-
-/// What an issuer gave.
-#[derive(Debug)]
-pub struct Issued {
-    /// The access token.
-    pub access: AccessToken,
-    /// A refresh token, if it gave one.
-    pub refresh: Option<Secret>,
-}
 
 /// A way to obtain tokens.
 #[derive(Debug)]
@@ -131,6 +123,7 @@ impl TokenEndpoint {
             clock: Arc::clone(&self.clock),
             egress: Arc::clone(&self.egress),
             within,
+            status: AtomicU16::new(0),
         };
         let asked_at = self.clock.now();
         let answer = match &by {
@@ -170,6 +163,11 @@ impl TokenEndpoint {
             Err(RequestTokenError::Request(trouble)) => {
                 Err(trouble.into_failure(self.service, operation))
             }
+            // Refused, in a form of JSON that is not OAuth's.
+            Err(RequestTokenError::Parse(..)) if http.status.load(Ordering::Relaxed) == 401 => {
+                let failure = self.failure(operation, Kind::Unauthorized, refused(&by));
+                Err(failure.with_status(401))
+            }
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(self.failure(
                 operation,
                 Kind::Undecodable,
@@ -189,6 +187,8 @@ struct Exchange {
     clock: Arc<dyn Clock>,
     egress: Arc<Egress>,
     within: Duration,
+    /// That of the answer, which the crate does not tell with an answer that it cannot read.
+    status: AtomicU16,
 }
 
 impl<'c> AsyncHttpClient<'c> for Exchange {
@@ -221,6 +221,7 @@ impl Exchange {
             .map_err(TokenTrouble::Transport)?;
         let (parts, body) = response.into_parts();
         let is_json = is_json(&parts.headers);
+        self.status.store(parts.status.as_u16(), Ordering::Relaxed);
         match parts.status.as_u16() {
             429 => Err(TokenTrouble::RateLimited(retry_after(
                 &parts.headers,
@@ -265,11 +266,17 @@ fn issued(token: &LenientToken, asked_at: Timestamp) -> Option<Issued> {
         .as_ref()
         .map(|token| Secret::from(token.secret().as_str()))
         .filter(|token| !token.is_empty());
+    // Some issuers tell when the refresh token ends; what is no time to come is not believed.
+    let refresh_life = token
+        .refresh_expires_in
+        .filter(|life| refresh.is_some() && !life.is_zero());
     Some(Issued {
         access: AccessToken {
             secret,
+            obtained_at: Some(asked_at),
             expires_at: asked_at.plus(life),
         },
         refresh,
+        refresh_expires_at: refresh_life.map(|life| asked_at.plus(life)),
     })
 }

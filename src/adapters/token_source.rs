@@ -7,8 +7,15 @@ use crate::adapters::oauth::{By, TokenEndpoint};
 use crate::domain::connection::{Connection, Grant};
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::secret::Secret;
-use crate::domain::token::{AccessToken, TokenSet};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::token::{AccessToken, SEND_MARGIN, TokenSet};
 use crate::ports::{Clock, Vault};
+
+/// How long a token that still serves is used on before another is asked for again, after an issuer that did not give one.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+
+/// How long it may take to look for the next token while this one still serves: somebody waits for the call.
+const LOOK_AHEAD_MAX: Duration = Duration::from_secs(3);
 
 /// Where the tokens of a connection come from.
 pub struct TokenSource {
@@ -16,6 +23,8 @@ pub struct TokenSource {
     vault: Arc<dyn Vault>,
     clock: Arc<dyn Clock>,
     grant: Grant,
+    /// Whether using the refresh token replaces it: then only the refresher may.
+    replaces: bool,
     /// The vault's name for the stored tokens.
     tokens_name: String,
     product: &'static str,
@@ -26,9 +35,18 @@ pub struct TokenSource {
 /// What the last one that asked brought back.
 #[derive(Default)]
 struct Current {
-    token: Option<AccessToken>,
+    held: Option<Held>,
     /// Its failure, and when on the monotonic clock.
     failure: Option<(Duration, CallFailure)>,
+}
+
+/// A token in memory.
+struct Held {
+    token: AccessToken,
+    /// From then on another is asked for, though this one still serves.
+    renews_at: Timestamp,
+    /// Until when it is sent.
+    sent_until: Timestamp,
 }
 
 /// A request for a token, from before it waited for its turn.
@@ -47,13 +65,14 @@ impl std::fmt::Debug for TokenSource {
 }
 
 impl TokenSource {
-    /// For a connection.
+    /// For a connection, with whether using its refresh token replaces it.
     pub fn new(
         endpoint: TokenEndpoint,
         vault: Arc<dyn Vault>,
         clock: Arc<dyn Clock>,
         connection: &Connection,
         tokens_name: String,
+        replaces: bool,
     ) -> Self {
         let current = tokio::sync::Mutex::default();
         Self {
@@ -61,6 +80,7 @@ impl TokenSource {
             vault,
             clock,
             grant: connection.grant,
+            replaces,
             tokens_name,
             product: connection.partner_type.product(),
             current,
@@ -71,14 +91,17 @@ impl TokenSource {
     pub async fn bearer(&self, within: Duration) -> Result<Secret, CallFailure> {
         let asked = self.asked(within);
         let mut current = self.current.lock().await;
-        if let Some(token) = current
-            .token
-            .as_ref()
-            .filter(|token| token.is_fresh(self.clock.now()))
-        {
-            return Ok(token.secret.clone());
+        let now = self.clock.now();
+        let serves = current.held.as_ref().filter(|held| now < held.sent_until);
+        let Some(held) = serves else {
+            return self.renew(&mut current, None, asked).await;
+        };
+        let secret = held.token.secret.clone();
+        if now < held.renews_at {
+            return Ok(secret);
         }
-        self.renew(&mut current, None, asked).await
+        // Ahead of its end: whatever comes of it, there is a token that serves.
+        Ok(self.look_ahead(&mut current, asked).await.unwrap_or(secret))
     }
 
     /// Another token than `refused`, which the product did not accept.
@@ -90,14 +113,14 @@ impl TokenSource {
         let asked = self.asked(within);
         let mut current = self.current.lock().await;
         // Somebody else may have renewed it while we waited for the lock.
-        if let Some(token) = current
-            .token
+        if let Some(held) = current
+            .held
             .as_ref()
-            .filter(|token| token.secret.expose() != refused.expose())
+            .filter(|held| held.token.secret.expose() != refused.expose())
         {
-            return Ok(token.secret.clone());
+            return Ok(held.token.secret.clone());
         }
-        current.token = None;
+        current.held = None;
         self.renew(&mut current, Some(refused), asked).await
     }
 
@@ -106,6 +129,68 @@ impl TokenSource {
             at: self.clock.monotonic(),
             within,
         }
+    }
+
+    /// Takes a token up. One that the issuer only repeated is sent to its very end: there is no other.
+    fn hold(&self, current: &mut Current, token: AccessToken) -> Secret {
+        let now = self.clock.now();
+        let secret = token.secret.clone();
+        let before = current.held.take();
+        let repeated = before.filter(|held| held.token.secret.expose() == secret.expose());
+        let held = match repeated {
+            Some(held) => Held {
+                renews_at: now.plus(ASK_AGAIN_AFTER).min(held.token.expires_at),
+                sent_until: held.token.expires_at,
+                token: held.token,
+            },
+            None => Held {
+                // The dice: when it was obtained, to the millisecond, which no two processes share.
+                renews_at: token.renews_at(scattered(now)),
+                sent_until: token.expires_at.minus(SEND_MARGIN),
+                token,
+            },
+        };
+        *current = Current {
+            held: Some(held),
+            failure: None,
+        };
+        secret
+    }
+
+    /// Looks for the next token while this one still serves: the issuer is asked where that costs nobody anything, else
+    /// the vault, which the refresher fills. `None`: there is none yet.
+    async fn look_ahead(&self, current: &mut Current, asked: Asked) -> Option<Secret> {
+        let within = self.left(asked).min(LOOK_AHEAD_MAX);
+        let found = match self.grant {
+            Grant::ClientCredentials => {
+                let issued = self.endpoint.obtain(By::ClientCredentials, within).await;
+                issued.ok().map(|issued| issued.access)
+            }
+            Grant::Password => {
+                let stored = tokio::time::timeout(within, self.stored()).await;
+                stored.ok().and_then(Result::ok).and_then(|set| set.access)
+            }
+        };
+        let held = current.held.as_mut()?;
+        let is_later = |token: &AccessToken| token.expires_at > held.token.expires_at;
+        match (found, self.grant) {
+            (Some(token), Grant::ClientCredentials) => Some(self.hold(current, token)),
+            (Some(token), Grant::Password) if is_later(&token) => Some(self.hold(current, token)),
+            (None, Grant::ClientCredentials) => {
+                held.renews_at = self.clock.now().plus(ASK_AGAIN_AFTER);
+                None
+            }
+            // The vault is looked at once ahead of the end, and then at the end.
+            (_, Grant::Password) => {
+                held.renews_at = held.sent_until;
+                None
+            }
+        }
+    }
+
+    fn left(&self, asked: Asked) -> Duration {
+        let waited = self.clock.monotonic().saturating_sub(asked.at);
+        asked.within.saturating_sub(waited)
     }
 
     async fn renew(
@@ -121,18 +206,10 @@ impl TokenSource {
         {
             return Err(failure.clone());
         }
-        let waited = self.clock.monotonic().saturating_sub(asked.at);
-        match self
-            .obtain(refused, asked.within.saturating_sub(waited))
-            .await
-        {
+        match self.obtain(refused, self.left(asked)).await {
             Ok(token) => {
-                let secret = token.secret.clone();
-                *current = Current {
-                    token: Some(token),
-                    failure: None,
-                };
-                Ok(secret)
+                current.held = None;
+                Ok(self.hold(current, token))
             }
             Err(failure) => {
                 current.failure = Some((self.clock.monotonic(), failure.clone()));
@@ -161,12 +238,17 @@ impl TokenSource {
                 if let Some(token) = stored.access.filter(usable) {
                     return Ok(token);
                 }
-                // Using ServiceNow's refresh token does not replace it, so that every process may (DESIGN §8).
                 let Some(refresh) = stored.refresh else {
                     return Err(self.needs_login(
                         "the access token has expired and there is no refresh token",
                     ));
                 };
+                if self.replaces {
+                    return Err(self.failure(
+                        Kind::RefreshWanted,
+                        "the stored access token serves no longer, and only the token-refresher may use the refresh token",
+                    ));
+                }
                 Ok(self
                     .endpoint
                     .obtain(By::Refresh(&refresh), within)
@@ -184,12 +266,21 @@ impl TokenSource {
     }
 
     fn needs_login(&self, detail: &str) -> CallFailure {
-        CallFailure::new(
-            self.product,
-            "obtain token",
-            Effect::NotSent,
-            Kind::Unauthorized,
-            detail,
-        )
+        self.failure(Kind::Unauthorized, detail)
+    }
+
+    fn failure(&self, kind: Kind, detail: &str) -> CallFailure {
+        CallFailure::new(self.product, "obtain token", Effect::NotSent, kind, detail)
     }
 }
+
+/// A moment as evenly spread numbers (the finaliser of SplitMix64).
+fn scattered(now: Timestamp) -> u64 {
+    let mut z = now.as_millis().unsigned_abs();
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,8 @@ pub enum Kind {
     Busy,
     /// The token or the credentials were refused.
     Unauthorized,
+    /// The access token is not accepted any more, and only the `token-refresher` may obtain another.
+    RefreshWanted,
     /// The credentials are good; the rights are not.
     NoRights,
     /// The record or table is not there.
@@ -57,7 +59,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Unreachable,
         Self::Forbidden,
         Self::TimedOut,
@@ -65,6 +67,7 @@ impl Kind {
         Self::RateLimited,
         Self::Busy,
         Self::Unauthorized,
+        Self::RefreshWanted,
         Self::NoRights,
         Self::NotFound,
         Self::Invalid,
@@ -170,6 +173,7 @@ impl CallFailure {
             Kind::RateLimited
                 | Kind::Busy
                 | Kind::Unauthorized
+                | Kind::RefreshWanted
                 | Kind::Maintenance
                 | Kind::Hibernating
                 | Kind::Unreachable
@@ -216,6 +220,9 @@ impl CallFailure {
             }
             Kind::Unauthorized => {
                 "run `itsmc connection test NAME`; the client id, client secret or user is wrong, locked or expired, or the grant is switched off"
+            }
+            Kind::RefreshWanted => {
+                "nothing to do at once: the `token-refresher` renews the token at its next tick; if it lasts, see whether it runs, or run `itsmc tokens refresh NAME`"
             }
             Kind::NoRights => {
                 "give the integration user the role or access scope that the detail names, then `itsmc dead redrive`"

@@ -99,13 +99,14 @@ impl Gate {
         }
     }
 
-    /// The gate after a person has seen that the connection works again: to be probed at once. `None` if what closed it
-    /// was not the connection itself, or it is open.
+    /// The gate after a person or the refresher has seen that the connection works again: to be probed at once. `None` if
+    /// what closed it was not the connection or its token, or it is open.
     #[must_use]
     pub fn after_mending(&self, now: Timestamp) -> Option<Gate> {
         let because = self.because.as_ref()?;
         let until = self.closed_until?;
-        because.needs_another_definition().then(|| Gate {
+        let is_mended = because.needs_another_definition() || because.kind == Kind::RefreshWanted;
+        is_mended.then(|| Gate {
             closed_until: Some(until.min(now)),
             probed_until: None,
             ..self.clone()
@@ -178,8 +179,12 @@ fn wait(failure: &CallFailure, closings: u32, dice: u64) -> Duration {
             // As it was asked; but who asks for a second each time, and refuses each time, does not mean it.
             Some(asked) if closings <= 1 => asked,
             Some(asked) => longer(asked),
-            // By a rule, or a page that somebody put up: minutes rather than seconds.
-            None if matches!(failure.kind, Kind::RateLimited | Kind::Maintenance) => {
+            // By a rule, a page that somebody put up, or until the refresher's next tick: minutes rather than seconds.
+            None if matches!(
+                failure.kind,
+                Kind::RateLimited | Kind::Maintenance | Kind::RefreshWanted
+            ) =>
+            {
                 longer(DEFAULT_WAIT)
             }
             // By load, or no way there: from a blink to a quarter of an hour.

@@ -100,7 +100,7 @@ impl Category {
             | Kind::Unavailable => Self::ProblemSendingARequest,
             Kind::Forbidden => Self::IpRestrictions,
             Kind::RateLimited | Kind::Busy => Self::RateProblem,
-            Kind::Unauthorized => Self::Authentication,
+            Kind::Unauthorized | Kind::RefreshWanted => Self::Authentication,
             Kind::NoRights => Self::ExceptionUpdateFailure,
             Kind::NotFound | Kind::Invalid | Kind::Undecodable | Kind::Foreign => {
                 Self::UnexpectedResponse
@@ -225,6 +225,7 @@ fn code(kind: Kind) -> &'static str {
         Kind::RateLimited => "rate_limited",
         Kind::Busy => "busy",
         Kind::Unauthorized => "unauthorized",
+        Kind::RefreshWanted => "refresh_wanted",
         Kind::NoRights => "no_rights",
         Kind::NotFound => "not_found",
         Kind::Invalid => "invalid",

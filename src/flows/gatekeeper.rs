@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::Core;
 use super::paces::Tally;
 use crate::domain::connection::Connection;
-use crate::domain::failure::CallFailure;
+use crate::domain::failure::{CallFailure, Kind};
 use crate::domain::gate::{CALLS_AT_ONCE, Passage};
 use crate::domain::name::ConnectionName;
 use crate::stores::gates::SeenGate;
@@ -36,6 +36,10 @@ pub async fn tell(core: &Core, connection: &Connection, result: Result<(), &Call
         core.paces.closed_the_gate(name);
         if failure.needs_another_definition() {
             core.connections.doubt(name);
+        }
+        if failure.kind == Kind::RefreshWanted {
+            // If it cannot be written down, whoever finds out whether the product is back wishes again.
+            let _ = core.wishes.make(name, core.clock.now()).await;
         }
     }
 }
@@ -77,6 +81,19 @@ struct Seen {
     /// The probe is ours.
     probing: bool,
     tally: Tally,
+}
+
+/// The connection was seen to work: alerts that wait because its credentials were refused, or its token had run out, need
+/// not wait any longer. The next drain finds out.
+pub async fn mended(core: &Core, name: &ConnectionName) {
+    let now = core.clock.now();
+    if let Ok(seen) = core.gates.read(name).await
+        && let Some(gate) = seen.gate.after_mending(now)
+    {
+        let writer = core.writer_id();
+        // If it cannot be written down, the alerts wait for the gate's own time.
+        let _ = core.gates.change(name, &seen, gate, &writer, now).await;
+    }
 }
 
 /// Stands at the gate.

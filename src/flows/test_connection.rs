@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Core;
+use super::{Core, gatekeeper};
 use crate::domain::connection::Connection;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::identity::{EpisodeId, Firing, ItemId, SlotId};
@@ -116,7 +116,7 @@ pub async fn run(
     };
     match product.sign_in(CALL_MAX).await {
         Ok(()) => {
-            open_the_gate(core, name).await;
+            gatekeeper::mended(core, name).await;
             step(Step::works(
                 "sign-in",
                 format!("{} accepts the credentials", connection.server),
@@ -151,18 +151,6 @@ pub async fn run(
         write_steps(core, &connection, &*product, &item, &mut step).await;
     }
     steps
-}
-
-/// Alerts that wait because the credentials were refused need not wait any longer: the next drain finds out.
-async fn open_the_gate(core: &Core, name: &ConnectionName) {
-    let now = core.clock.now();
-    if let Ok(seen) = core.gates.read(name).await
-        && let Some(gate) = seen.gate.after_mending(now)
-    {
-        let writer = core.writer_id();
-        // If it cannot be written down, the alerts wait for its five minutes.
-        let _ = core.gates.change(name, &seen, gate, &writer, now).await;
-    }
 }
 
 /// Tells the product of an event and of its end. One key is one alert there, whatever else is known of it.

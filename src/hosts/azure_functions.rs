@@ -19,6 +19,7 @@ use super::Function;
 use super::http_server::{self, Answers};
 use super::intake::{BODY_BYTES_MAX, Intake, Opened};
 use super::local::asked_to_stop;
+use super::refresher;
 use super::reply::Reply;
 use envelope::{Envelope, Trigger};
 
@@ -71,6 +72,12 @@ pub async fn serve_until(
             let _ = tick.done.send(());
         }
     };
+    let stop = async {
+        stop.await;
+        if let Function::TokenRefresher(refresher) = &function {
+            refresher.at_rest().await;
+        }
+    };
     http_server::serve_until(handler, listener, draining, stop).await;
 }
 
@@ -96,6 +103,9 @@ async fn drain(function: &Function, tick: &Tick) {
                 "the timer ticked"
             );
             intake.drain(DRAIN_WITHIN).await;
+        }
+        Function::TokenRefresher(refresher) => {
+            refresher.run(refresher::WITHIN).await;
         }
         Function::NothingYet { name } => {
             tracing::warn!(
@@ -161,7 +171,7 @@ impl CustomHandler {
             (Some(Trigger::Http(call)), Function::CreateWorkItem(intake)) => {
                 envelope::answered(&answer(intake, *call).await)
             }
-            (Some(Trigger::Http(_)), Function::NothingYet { .. }) => {
+            (Some(Trigger::Http(_)), Function::NothingYet { .. } | Function::TokenRefresher(_)) => {
                 envelope::answered(&Reply::unknown_path())
             }
             (None, _) => {

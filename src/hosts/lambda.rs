@@ -17,6 +17,7 @@ use super::Function;
 use super::intake::{Intake, Opened};
 use super::reply::Reply;
 use crate::domain::name::{ActionName, ConnectionName};
+use crate::ports::Clock;
 use request::Request;
 
 /// What is kept back of the invocation's time, so that the answer leaves before the platform ends it.
@@ -55,6 +56,11 @@ pub enum NotDone {
         "the event is no request of a function URL or HTTP API (payload format 1.0 or 2.0), no schedule's, and no `{{\"connection\":…,\"action\":…,\"alert\":…}}`"
     )]
     NotOurEvent,
+    /// The refresher could not look at the connections; its log says why.
+    #[error(
+        "the connections could not be listed, so that no token was looked at; hint: the log says why"
+    )]
+    NotListed,
     /// An alert that came by a direct invocation was not kept. Lambda tries an asynchronous one again.
     #[error("{title} (status {status}): {detail}; hint: {hint}")]
     NotKept {
@@ -73,6 +79,7 @@ impl From<NotDone> for Diagnostic {
     fn from(error: NotDone) -> Self {
         let error_type = match error {
             NotDone::NotOurEvent => "NotOurEvent",
+            NotDone::NotListed => "NotListed",
             NotDone::NotKept { .. } => "NotKept",
         };
         Diagnostic {
@@ -110,12 +117,24 @@ async fn handle(
             Ok(raw("{\"outcome\":\"nothing to do yet\"}".to_owned()))
         }
         Function::CreateWorkItem(intake) => {
-            let now = intake.core().clock.now().as_millis();
-            let now = Duration::from_millis(u64::try_from(now).unwrap_or(0));
-            let left = deadline.saturating_sub(now).saturating_sub(RESERVE);
+            let left = left(deadline, &*intake.core().clock);
             create_work_item(intake, event.payload.get(), left).await
         }
+        // Whoever wakes it and by which event is all the same: what to do is in the state (rule R43).
+        Function::TokenRefresher(refresher) => {
+            let left = left(deadline, &*refresher.core().clock);
+            match refresher.run(left).await {
+                true => Ok(raw("{\"outcome\":\"refreshed\"}".to_owned())),
+                false => Err(NotDone::NotListed),
+            }
+        }
     }
+}
+
+/// What is left of the invocation's time.
+fn left(deadline: Duration, clock: &dyn Clock) -> Duration {
+    let now = Duration::from_millis(u64::try_from(clock.now().as_millis()).unwrap_or(0));
+    deadline.saturating_sub(now).saturating_sub(RESERVE)
 }
 
 /// One event of `create-work-item`, with so much time left for it.

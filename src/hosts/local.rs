@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use super::Function;
 use super::http_server::{self, Answers};
 use super::intake::Intake;
+use super::refresher::{self, Refresher};
 use super::reply::Reply;
 
 /// How often what is pending is finished, and how long one run may take.
@@ -32,6 +33,26 @@ pub async fn serve(function: Function, listen: SocketAddr) -> std::io::Result<()
             tracing::info!(address = %listener.local_addr()?, "listening");
             serve_until(intake, listener, asked_to_stop()).await
         }
+        Function::TokenRefresher(refresher) => {
+            let stop = async {
+                asked_to_stop().await;
+                refresher.at_rest().await;
+            };
+            tokio::select! {
+                biased;
+                () = stop => {}
+                () = refresh_for_ever(&refresher) => {}
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Renews tokens, at the start and then every few minutes.
+async fn refresh_for_ever(refresher: &Refresher) {
+    loop {
+        refresher.run(refresher::WITHIN).await;
+        refresher.core().clock.sleep(refresher::EVERY).await;
     }
 }
 
@@ -43,6 +64,36 @@ pub async fn serve_until(
 ) -> std::io::Result<()> {
     let desk = Arc::new(Desk(Arc::clone(&intake)));
     http_server::serve_until(desk, listener, drain_for_ever(&intake), stop).await;
+    Ok(())
+}
+
+/// The same, and renews tokens beside it: everything at the desk in one process.
+pub async fn serve_with_tokens_until(
+    intake: Arc<Intake>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let core = intake.core();
+    let running = tokio::sync::Mutex::new(());
+    let refreshing = async {
+        loop {
+            // Alerts first: what a renewal reads of the vault would be known to them for ten minutes.
+            core.clock.sleep(refresher::DESK_EVERY).await;
+            let run = running.lock().await;
+            refresher::run(core, None, refresher::WITHIN, refresher::DESK_EVERY).await;
+            drop(run);
+        }
+    };
+    let stop = async {
+        stop.await;
+        // What an issuer gave is stored first.
+        drop(running.lock().await);
+    };
+    let beside = async {
+        futures_util::future::join(drain_for_ever(&intake), Box::pin(refreshing)).await;
+    };
+    let desk = Arc::new(Desk(Arc::clone(&intake)));
+    http_server::serve_until(desk, listener, beside, stop).await;
     Ok(())
 }
 

@@ -22,8 +22,10 @@ use itsm_connector::stores::looks::Looks;
 use itsm_connector::stores::objects::{Objects, StoreFailure, StoreTrouble};
 use itsm_connector::stores::pending::Pending;
 use itsm_connector::stores::quarantine::Quarantine;
+use itsm_connector::stores::renewals::Renewals;
 use itsm_connector::stores::slots::SlotLog;
 use itsm_connector::stores::sweeps::Sweeps;
+use itsm_connector::stores::wishes::Wishes;
 
 use crate::state_store::objects;
 
@@ -202,6 +204,12 @@ fn forms() -> Vec<(&'static str, Read)> {
         ("allowances/contoso/18446744073709551615", |objects, _| {
             async move { Ok(Allowances::new(objects).read(&contoso()).await?.is_some()) }.boxed()
         }),
+        ("renewals/contoso/18446744073709551615", |objects, _| {
+            async move { Ok(Renewals::new(objects).read(&contoso()).await?.is_some()) }.boxed()
+        }),
+        ("refresh-wanted/contoso", |objects, _| {
+            async move { Ok(Wishes::new(objects).read(&contoso()).await?.is_some()) }.boxed()
+        }),
         ("sweeps/contoso/18446744073709551615", |objects, _| {
             async move { Ok(Sweeps::new(objects).read(&contoso()).await?.is_some()) }.boxed()
         }),
@@ -269,6 +277,8 @@ fn forms() -> Vec<(&'static str, Read)> {
 fn later(path: &str) -> Option<&'static [u8]> {
     match path.split('/').next() {
         Some("allowances") => Some(br#"{"writer":"a","at":"2026-03-01T10:00:00.000Z","state":{"limit":100,"resets_at":"2026-03-01T11:00:00.000Z","used":7}}"#),
+        Some("renewals") => Some(br#"{"version":1,"writer":"a","at":"2026-03-01T10:00:00.000Z","state":{"phase":{"is":"calling","since":"2026-03-01T10:00:00.000Z","calls":1},"current":{"mark":"00000000000000010000000000000002","version":"a1","access_ends_at":"2026-03-01T10:09:00.000Z","has_refresh":true,"refresh_ends_at":"2026-05-30T10:00:00.000Z"}}}"#),
+        Some("refresh-wanted") => Some(br#"{"version":1,"at":"2026-03-01T10:00:00.000Z"}"#),
         Some("sweeps") => Some(br#"{"version":1,"writer":"a","at":"2026-03-01T10:00:00.000Z","state":{"next_at":"2026-03-01T11:00:00.000Z","rotation_at":"2026-03-01T10:00:00.000Z","stage":"journal"}}"#),
         Some("looks") => Some(br#"{"version":1,"writer":"a","at":"2026-03-01T10:00:00.000Z","state":{"next_at":"2026-03-01T10:15:00.000Z","looked_until":"2026-03-01T09:55:00.000Z","whole_day_at":"2026-03-01T00:00:00.000Z"}}"#),
         _ => None,

@@ -175,7 +175,7 @@ async fn with_the_password_grant_a_login_serves_until_its_refresh_token_ends() {
         .defined("username", "svc-monitor")
         .start()
         .await;
-    bed.log_in("svc-monitor", "svc-monitor-password").await;
+    bed.log_in("svc-monitor-password").await;
     let stored = bed.secret("itsm-tokens-contoso").await;
     bed.servicenow().mark();
 
@@ -220,7 +220,7 @@ async fn without_a_login_alerts_wait_and_are_made_once_somebody_has_logged_in() 
     let early = bed.deliver("metric_fired").await;
     assert_eq!((early.status, early.outcome.as_str()), (202, "pending"));
     bed.servicenow().created(0);
-    bed.log_in("svc-monitor", "svc-monitor-password").await;
+    bed.log_in("svc-monitor-password").await;
     bed.settle().await;
     bed.servicenow().created(1);
     bed.end().await;

@@ -16,6 +16,7 @@ mod overheard;
 mod person;
 mod process;
 mod program;
+mod refreshes;
 mod sender;
 mod state;
 mod wire;
@@ -44,6 +45,7 @@ use outside::{FatedStore, FatedTransport, FatedVault};
 pub(crate) use overheard::Overheard;
 use process::Process;
 pub(crate) use program::Program;
+pub(crate) use refreshes::{ORDER, TICK};
 pub(crate) use sender::Delivered;
 pub(crate) use wire::{Answer, pause, request};
 

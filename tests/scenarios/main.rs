@@ -32,6 +32,7 @@ mod missed_alerts;
 mod odd_alerts;
 mod over_before_made;
 mod product_misbehaves;
+mod renewal;
 mod reply_was_lost;
 mod retention;
 mod rows;

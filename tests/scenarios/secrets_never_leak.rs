@@ -8,7 +8,7 @@ use simulators::fault::{Fault, FaultRule};
 use simulators::journal::Kind;
 use simulators::servicenow::Config;
 
-use crate::bed::{Alert, Builder, Canary, Overheard, TestBed, request};
+use crate::bed::{Alert, Builder, Canary, Fate, Overheard, Service, Step, TICK, TestBed, request};
 use crate::product_misbehaves::nuisances;
 
 const CLIENT_SECRET: &str = "canary+of/the=client&secret%1";
@@ -111,11 +111,36 @@ fn nothing_of(canaries: &[Canary], told: &str) {
     }
 }
 
-async fn no_secret_gets_out(bed: Builder, user: Option<&str>, kinds: &[Kind]) {
+/// Renewals that succeed and that fail in every step.
+async fn refreshed_in_trouble(bed: &TestBed) {
+    for (service, operation) in [
+        (Service::Product, "post"),
+        (Service::Product, "get"),
+        (Service::Vault, "set"),
+        (Service::Vault, "disable"),
+    ] {
+        bed.pass(Duration::from_secs(40 * 60));
+        for fate in [Fate::FailsBefore, Fate::FailsAfter, Fate::Works] {
+            let is_meant = move |step: &Step| step.is(service, operation, "");
+            bed.fates()
+                .decide(move |step| if is_meant(step) { fate } else { Fate::Works });
+            bed.refreshes().await;
+            bed.pass(TICK);
+        }
+    }
+    bed.fates().all_well();
+    bed.refreshes_until_it_rests().await;
+    let state = bed.state_texts("renewals").await;
+    assert!(state.len() > 10);
+    nothing_of(&canaries(bed), &state.concat());
+}
+
+async fn no_secret_gets_out(bed: Builder, logs_in: bool, kinds: &[Kind]) {
     let overheard = Overheard::listen();
     let bed = bed.start().await;
-    if let Some(user) = user {
-        bed.log_in(user, PASSWORD).await;
+    if logs_in {
+        bed.log_in(PASSWORD).await;
+        refreshed_in_trouble(&bed).await;
     }
     let told = told_by_a_life_full_of_trouble(&bed, kinds).await;
     let log = overheard.text();
@@ -141,19 +166,19 @@ async fn no_secret_gets_out_with_client_credentials() {
         Kind::Update,
         Kind::Query,
     ];
-    no_secret_gets_out(bed(), None, &kinds).await;
+    no_secret_gets_out(bed(), false, &kinds).await;
 }
 
 #[tokio::test]
 async fn no_secret_gets_out_with_client_credentials_in_the_header() {
     let bed = bed().defined("client_authentication", "basic");
-    no_secret_gets_out(bed, None, &[Kind::Token]).await;
+    no_secret_gets_out(bed, false, &[Kind::Token]).await;
 }
 
 #[tokio::test]
 async fn no_secret_gets_out_with_a_login() {
     let bed = bed().defined("username", "svc-monitor");
-    no_secret_gets_out(bed, Some("svc-monitor"), &[Kind::Token, Kind::Create]).await;
+    no_secret_gets_out(bed, true, &[Kind::Token, Kind::Create]).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod add;
 mod import;
 mod list;
+mod login;
 mod remove;
 mod schema;
 mod show;
@@ -27,6 +28,7 @@ pub(crate) enum Connection {
     List(list::List),
     Show(show::Show),
     Test(test::Test),
+    Login(login::Login),
     Remove(remove::Remove),
     Import(import::Import),
     Schema(schema::Schema),
@@ -40,6 +42,7 @@ impl Connection {
             Self::List(list) => list.run(data, output).await,
             Self::Show(show) => show.run(data, output).await,
             Self::Test(test) => test.run(data, output).await,
+            Self::Login(login) => login.run(data, output).await,
             Self::Remove(remove) => remove.run(data, output).await,
             Self::Import(import) => import.run(data, output).await,
             Self::Schema(schema) => schema.run(output),

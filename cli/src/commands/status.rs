@@ -10,10 +10,13 @@ use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::work_item::Uniqueness;
 use itsm_connector::flows::Core;
 use itsm_connector::flows::backlog::{self, Backlog};
+use itsm_connector::flows::refresh_tokens::NotRefreshed;
+use itsm_connector::flows::token_status::{self, Standing, TokenStatus};
 use itsm_connector::stores::connections::SECRET_PREFIX;
 use itsm_connector::stores::objects::StoreFailure;
 use serde::Serialize;
 
+use crate::commands::tokens;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::output::{Output, hint_line};
@@ -39,6 +42,8 @@ struct Report {
     dead_letters: usize,
     quarantined: usize,
     uniqueness: Uniqueness,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<TokenStatus>,
     /// Objects of the state that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unreadable: Vec<Unreadable>,
@@ -127,6 +132,11 @@ async fn report(
     let mut unreadable = std::mem::take(&mut backlog.unreadable);
     let gate = readable(core.gates.read(&name).await, &mut unreadable)?;
     let facts = readable(core.facts.read(&name).await, &mut unreadable)?;
+    let tokens = match token_status::look(core, &name).await {
+        Err(NotRefreshed::Store(failure)) => readable(Err(failure), &mut unreadable)?,
+        // A vault that does not answer hides nothing else.
+        looked => looked.ok().flatten(),
+    };
     Ok(Report {
         pending: backlog,
         gate: gate_report(&name, gate.map(|seen| seen.gate).as_ref(), now),
@@ -135,6 +145,7 @@ async fn report(
         uniqueness: facts.unwrap_or_default().uniqueness,
         unreadable: unreadable.into_iter().map(Unreadable::from).collect(),
         in_vault,
+        tokens,
         name,
     })
 }
@@ -194,6 +205,7 @@ fn tell(reports: &[Report], now: Timestamp, output: &Output) {
             "OLDEST",
             "URGENT",
             "GATE",
+            "TOKENS",
             "DEAD",
             "QUARANTINE",
             "UNIQUENESS",
@@ -210,6 +222,22 @@ fn tell(reports: &[Report], now: Timestamp, output: &Output) {
                 "\n{}: closed {until} because {because}",
                 report.name
             ));
+            output.line(hint_line(hint));
+        }
+        if let Some(TokenStatus {
+            standing: Standing::EndsSoon | Standing::LoginNeeded,
+            hint: Some(hint),
+            refresh_ends_at,
+            login,
+            ..
+        }) = &report.tokens
+        {
+            let what = match (login, refresh_ends_at) {
+                (Some(login), _) => login.because.as_text().to_owned(),
+                (None, Some(end)) => format!("its refresh token ends {}", end.for_people()),
+                (None, None) => "its secret ends before long".to_owned(),
+            };
+            output.line(format!("\n{}: {what}", report.name));
             output.line(hint_line(hint));
         }
         for Unreadable { because, hint, .. } in report.unreadable.iter().take(UNREADABLE_SHOWN) {
@@ -253,6 +281,7 @@ fn row(report: &Report, now: Timestamp) -> Vec<String> {
             .map_or_else(|| "-".to_owned(), |at| spans::short(now.since(at))),
         waiting.urgent.to_string(),
         gate,
+        tokens::words(report.tokens.as_ref()).to_owned(),
         report.dead_letters.to_string(),
         report.quarantined.to_string(),
         uniqueness.to_owned(),

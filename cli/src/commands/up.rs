@@ -94,7 +94,7 @@ impl Up {
                 () = running.instance.keep_saving(output) => {}
             }
         };
-        local::serve_until(Arc::clone(&running.intake), listener, stop)
+        local::serve_with_tokens_until(Arc::clone(&running.intake), listener, stop)
             .await
             .map_err(|error| {
                 Failure::does_not_work(

@@ -62,6 +62,17 @@ impl Bed {
         self.run_with(arguments, "", &[])
     }
 
+    /// The command, not run yet.
+    pub(crate) fn command_of(&self, arguments: &[&str]) -> Command {
+        self.command(arguments)
+    }
+
+    /// A text on its standard input, and its end.
+    pub(crate) fn give(&self, child: &mut Child, input: &str) {
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+    }
+
     /// Runs the command with a text on standard input and variables in its environment.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &str, env: &[(&str, &str)]) -> Ran {
         let mut command = self.command(arguments);

@@ -3,13 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use simulators::fault::{Fault, FaultRule};
+use simulators::journal::Kind;
 use simulators::server::Server;
 use simulators::servicenow::{Config, ServiceNow, User};
 
 /// The integration user, and the password that must be nowhere.
 pub(crate) const USER: &str = "svc-alerts";
-pub(crate) const PASSWORD: &str = "canary-password-8c1f";
+pub(crate) const PASSWORD: &str = "canary+pass/word=8c1f&%\"\\";
 
 /// The client's secret: it may stand in the vault, and nowhere else.
 pub(crate) const CLIENT_ID: &str = "client-of-the-test";
@@ -24,6 +27,20 @@ pub(crate) struct Instance {
 
 impl Instance {
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| {})
+    }
+
+    /// One whose issuer takes so long to answer.
+    pub(crate) fn slow(by: Duration) -> Self {
+        Self::start_with(move |machine| {
+            let slow = Fault::Slow { by };
+            machine
+                .faults_mut()
+                .add(FaultRule::always(Kind::Token, slow));
+        })
+    }
+
+    fn start_with(prepare: impl FnOnce(&mut ServiceNow) + Send + 'static) -> Self {
         let (told, address) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -33,7 +50,8 @@ impl Instance {
                 .unwrap();
             runtime.block_on(async {
                 let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-                let machine = ServiceNow::new(config());
+                let mut machine = ServiceNow::new(config());
+                prepare(&mut machine);
                 let server = Server::start(machine, listen, None).await.unwrap();
                 told.send(server.address()).unwrap();
                 let _ = stopped.await;

@@ -21,7 +21,12 @@ fn a_quiet_desk_is_told_in_one_row() {
         .did_it();
     let table = bed.run(&["status"]).did_it().stdout;
     let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(row, ["demo", "0", "-", "0", "open", "0", "0", "enforced"]);
+    assert_eq!(
+        row,
+        [
+            "demo", "0", "-", "0", "open", "by", "client", "0", "0", "enforced"
+        ]
+    );
     let told = bed.run(&["status", "--json"]).did_it().json();
     let demo = &told["connections"][0];
     assert_eq!(demo["uniqueness"], "enforced");

@@ -1,14 +1,14 @@
-//! `token-refresher`: tokens are renewed ahead of their end. It has nothing to do yet in this version, and says so.
+//! `token-refresher`: tokens are renewed ahead of their end, and what ends is announced.
 
-use std::convert::Infallible;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use itsm_connector::hosts::{self, Function};
+use itsm_connector::wiring;
 
 fn main() -> ExitCode {
-    hosts::run(|_| {
-        Ok::<_, Infallible>(Function::NothingYet {
-            name: "token-refresher",
-        })
+    hosts::run_timer(|settings| {
+        wiring::token_refresher(settings)
+            .map(|refresher| Function::TokenRefresher(Arc::new(refresher)))
     })
 }

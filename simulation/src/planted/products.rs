@@ -12,7 +12,7 @@ use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::work_item::{
     Change, NewWorkItem, Standing, WorkItemRef, WorkItemSeen, WorkItemType,
 };
-use itsm_connector::ports::{ItsmProduct, Products, RecordSource};
+use itsm_connector::ports::{Issuer, ItsmProduct, Products, RecordSource};
 use object_store::path::Path;
 
 use super::Planted;
@@ -80,6 +80,10 @@ impl Products for Worse {
         connection: &Arc<Connection>,
     ) -> Result<Arc<dyn RecordSource>, CallFailure> {
         self.products.records(connection).await
+    }
+
+    fn issuer(&self, connection: &Arc<Connection>) -> Result<Arc<dyn Issuer>, CallFailure> {
+        self.products.issuer(connection)
     }
 
     fn meter(&self, connection: &ConnectionName) -> Meter {

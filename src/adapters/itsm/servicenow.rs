@@ -3,6 +3,7 @@
 
 mod events;
 mod imports;
+mod issuer;
 mod meaning;
 mod records;
 mod request;
@@ -32,12 +33,19 @@ use request::Request;
 /// The token endpoint (servicenow-api §2.1).
 pub const TOKEN_PATH: &str = "/oauth_token.do";
 
+/// Where a token is ended (servicenow-api §2.4).
+const REVOKE_PATH: &str = "/oauth_revoke_token.do";
+
+/// A refresh grant returns the refresh token that there is (servicenow-api §2.2), so that every process may use it.
+const REPLACES_REFRESH_TOKENS: bool = false;
+
 /// One ServiceNow instance.
 #[derive(Debug)]
 pub struct ServiceNow {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     connection: Arc<Connection>,
+    endpoint: TokenEndpoint,
     tokens: TokenSource,
     meter: Meter,
 }
@@ -71,16 +79,18 @@ impl ServiceNow {
         );
         let tokens_name = format!("itsm-tokens-{}", connection.name);
         let tokens = TokenSource::new(
-            endpoint,
+            endpoint.clone(),
             vault,
             Arc::clone(&clock),
             &connection,
             tokens_name,
+            REPLACES_REFRESH_TOKENS,
         );
         Self {
             transport,
             clock,
             connection,
+            endpoint,
             tokens,
             meter,
         }

@@ -16,6 +16,13 @@ pub(super) struct LenientToken {
     pub(super) expires_in: Option<Duration>,
     #[serde(default)]
     pub(super) refresh_token: Option<RefreshToken>,
+    #[serde(
+        default,
+        alias = "refresh_token_expires_in",
+        deserialize_with = "seconds",
+        skip_serializing
+    )]
+    pub(super) refresh_expires_in: Option<Duration>,
 }
 
 fn bearer() -> BasicTokenType {

@@ -78,6 +78,11 @@ fn each_kind_of_failure_closes_the_gate_for_its_time_or_not_at_all() {
             Some((300, 300)),
             Some((300, 300)),
         ),
+        (
+            failure(Kind::RefreshWanted),
+            Some((60, 60)),
+            Some((450, 900)),
+        ),
         (failure(Kind::Forbidden), Some((300, 300)), Some((300, 300))),
         (failure(Kind::Unusable), Some((300, 300)), Some((300, 300))),
         (failure(Kind::TimedOut), None, None),

@@ -1,21 +1,18 @@
 //! What a person does: writes the definition, logs in, tests the connection.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use itsm_connector::adapters::oauth::{By, TokenEndpoint};
 use itsm_connector::domain::connection::Connection;
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::secret::Secret;
-use itsm_connector::domain::token::TokenSet;
 use itsm_connector::domain::work_item::Uniqueness;
+use itsm_connector::flows::log_in;
 use itsm_connector::flows::test_connection::{self, Step};
-use itsm_connector::ports::Clock;
 use itsm_connector::stores::connections::Lookup;
 use itsm_connector::stores::facts::ProductFacts;
 use serde_json::Value;
 
-use super::{CONNECTION, MovableClock, TestBed};
+use super::{CONNECTION, TestBed};
 
 impl TestBed {
     pub(crate) async fn connection(&self) -> Arc<Connection> {
@@ -39,25 +36,11 @@ impl TestBed {
     }
 
     /// What `itsmc connection login` does: a password becomes tokens, which the vault keeps.
-    pub(crate) async fn log_in(&self, username: &str, password: &str) {
+    pub(crate) async fn log_in(&self, password: &str) {
         let connection = self.connection().await;
-        let clock: Arc<dyn Clock> = Arc::<MovableClock>::clone(&self.clock);
-        let transport = self.another_transport();
-        let endpoint = TokenEndpoint::new(transport, clock, &connection, "/oauth_token.do");
         let password = &Secret::from(password);
-        let by = By::Password { username, password };
-        let issued = endpoint.obtain(by, Duration::from_secs(5)).await.unwrap();
-        let tokens = TokenSet {
-            access: Some(issued.access),
-            refresh: issued.refresh,
-            refresh_expires_at: None,
-            logged_in_at: self.clock.now(),
-        };
-        let name = format!("itsm-tokens-{CONNECTION}");
-        self.vault
-            .set(&name, &tokens.to_vault_text(), None)
-            .await
-            .unwrap();
+        let login = log_in::run(self.core(), &connection, password);
+        Box::pin(login).await.unwrap();
     }
 
     pub(crate) async fn secret(&self, name: &str) -> String {

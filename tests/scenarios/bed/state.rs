@@ -25,6 +25,15 @@ impl TestBed {
         String::from_utf8_lossy(&found.bytes().await.unwrap()).into_owned()
     }
 
+    /// The texts of all objects below a folder.
+    pub(crate) async fn state_texts(&self, folder: &str) -> Vec<String> {
+        let mut texts = Vec::new();
+        for name in self.objects(folder).await {
+            texts.push(self.object(&name).await);
+        }
+        texts
+    }
+
     /// Puts something else in an object's place.
     pub(crate) async fn spoil(&self, name: &str, content: Vec<u8>) {
         self.store.put(&name.into(), content.into()).await.unwrap();

@@ -4,12 +4,13 @@
 mod draft;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use itsm_connector::domain::connection::{Connection, Grant};
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::secret::Secret;
-use itsm_connector::domain::token::TokenSet;
+use itsm_connector::flows::{Core, refresh_tokens};
 use itsm_connector::stores::connections::{SECRET_PREFIX, TOKENS_PREFIX};
 use serde_json::json;
 
@@ -98,10 +99,13 @@ impl Add {
         self.refuse_to_overwrite(&desk, Some(&connection.name))
             .await?;
 
-        let tokens = self
-            .login(&desk, &connection, piped.password, output)
+        let connection = Arc::new(connection);
+        crate::files::make_folder(desk.folder())?;
+        let core = desk.core()?;
+        // The tokens first: a connection is never seen without them.
+        self.login(&core, &connection, piped.password, output)
             .await?;
-        store(&desk, &connection.name, &text, tokens.as_ref()).await?;
+        store(&desk, &core, &connection, &text).await?;
         self.finish(&desk, &connection, output).await
     }
 
@@ -153,14 +157,14 @@ impl Add {
         }
     }
 
-    /// The tokens that the grant `password` needs, by one login.
+    /// Obtains and stores the tokens that the grant `password` needs, by one login.
     async fn login(
         &self,
-        desk: &Desk,
-        connection: &Connection,
+        core: &Core,
+        connection: &Arc<Connection>,
         piped: Option<Secret>,
         output: &Output,
-    ) -> Result<Option<TokenSet>, Failure> {
+    ) -> Result<(), Failure> {
         let user = match (connection.grant, &connection.username) {
             (Grant::Password, Some(user)) => user,
             _ if piped.is_some() => {
@@ -169,31 +173,11 @@ impl Add {
                     "name the integration user by `--username`, or leave `--password-stdin` out",
                 ));
             }
-            _ => return Ok(None),
+            _ => return Ok(()),
         };
-        let password = match piped {
-            Some(password) => password,
-            None if prompt::somebody_is_there() => {
-                prompt::ask_hidden(&format!("Password of {user}"))?
-            }
-            None => {
-                return Err(Failure::wrong_usage(
-                    format!("password: found nothing, expected the password of `{user}`"),
-                    "`--password-stdin` reads it from a pipe; it is used for one login and stored nowhere",
-                ));
-            }
-        };
-        output.progress(format!("logging in to {}", connection.server));
-        let tokens = login::by_password(connection, &password, desk.allowed(), desk.proxy()).await;
-        output.settle();
-        let tokens = tokens?;
-        if tokens.refresh.is_none() {
-            output.warning(
-                "the issuer gave no refresh token: the connection works for minutes only",
-                "give the client's application registry a refresh token life span, then add it again with `--replace`",
-            );
-        }
-        Ok(Some(tokens))
+        let password = login::password_of(user, piped)?;
+        login::by_password(core, connection, &password, output).await?;
+        Ok(())
     }
 
     async fn finish(
@@ -222,27 +206,20 @@ impl Add {
     }
 }
 
-/// The tokens first: a connection is never seen without them. Tokens of an earlier login go.
+/// Stores the definition. Tokens that it does not need any more go.
 async fn store(
     desk: &Desk,
-    name: &ConnectionName,
+    core: &Core,
+    connection: &Connection,
     text: &Secret,
-    tokens: Option<&TokenSet>,
 ) -> Result<(), Failure> {
-    crate::files::make_folder(desk.folder())?;
-    let vault = desk.vault();
-    let tokens_name = format!("{TOKENS_PREFIX}{name}");
-    match tokens {
-        Some(tokens) => {
-            let expires = tokens.refresh_expires_at;
-            vault
-                .set(&tokens_name, &tokens.to_vault_text(), expires)
-                .await?;
-        }
-        None => vault.remove(&tokens_name).await?,
+    let (vault, name) = (desk.vault(), &connection.name);
+    if connection.grant == Grant::ClientCredentials {
+        vault.remove(&format!("{TOKENS_PREFIX}{name}")).await?;
     }
     vault
         .set(&format!("{SECRET_PREFIX}{name}"), text, None)
         .await?;
+    refresh_tokens::wake(core, name).await?;
     Ok(())
 }

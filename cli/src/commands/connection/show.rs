@@ -68,10 +68,7 @@ impl Show {
         if stored.login_is_due(now) {
             output.warning(
                 "the refresh token ends before long; alerts wait once it has",
-                format!(
-                    "`itsmc connection add {} --replace` logs in again",
-                    self.name
-                ),
+                format!("`itsmc connection login {}` logs in again", self.name),
             );
         }
         Ok(())

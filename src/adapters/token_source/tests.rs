@@ -1,0 +1,248 @@
+//! Who may spend what: readers over an issuer and a vault that the test holds.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::*;
+use crate::adapters::itsm::servicenow::TOKEN_PATH;
+use crate::domain::definition;
+use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
+use crate::domain::network::AllowedHosts;
+use crate::ports::{Transport, TransportFailure, TransportTrouble};
+
+const WITHIN: Duration = Duration::from_secs(20);
+const MINUTE: i64 = 60;
+
+/// Issuer, vault and clock in one.
+#[derive(Default)]
+struct World {
+    seconds: AtomicI64,
+    /// The set in the vault.
+    stored: Mutex<Option<TokenSet>>,
+    reads: AtomicUsize,
+    /// How often the issuer was asked.
+    asked: AtomicUsize,
+    /// What it gives next, and for how many seconds; nothing: it is away.
+    gives: Mutex<Option<(String, i64)>>,
+}
+
+#[async_trait]
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_772_359_200_000 + self.seconds.load(Ordering::Relaxed) * 1000)
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.seconds.load(Ordering::Relaxed).unsigned_abs())
+    }
+    async fn sleep(&self, _: Duration) {}
+}
+
+#[async_trait]
+impl Transport for World {
+    async fn send(
+        &self,
+        _: http::Request<Bytes>,
+        _: Duration,
+    ) -> Result<http::Response<Bytes>, TransportFailure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let Some((token, seconds)) = self.gives.lock().unwrap().clone() else {
+            return Err(TransportFailure::Unknown(TransportTrouble::TimedOut));
+        };
+        let body = serde_json::json!({
+            "access_token": token, "token_type": "Bearer", "expires_in": seconds
+        });
+        let response = http::Response::builder().header("content-type", "application/json");
+        Ok(response.body(Bytes::from(body.to_string())).unwrap())
+    }
+}
+
+#[async_trait]
+impl Vault for World {
+    async fn get(&self, _: &str) -> Result<Option<Kept>, CallFailure> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let stored = self.stored.lock().unwrap();
+        Ok(stored.as_ref().map(|set| Kept::only(set.to_vault_text())))
+    }
+    async fn set(
+        &self,
+        _: &str,
+        _: &Secret,
+        _: Option<Timestamp>,
+    ) -> Result<VaultVersion, CallFailure> {
+        panic!("a reader writes nothing")
+    }
+    async fn list(&self, _: &str) -> Result<Vec<String>, CallFailure> {
+        Ok(Vec::new())
+    }
+    async fn versions(&self, _: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+        Ok(Vec::new())
+    }
+    async fn disable(&self, _: &str, _: &VaultVersion) -> Result<(), CallFailure> {
+        Ok(())
+    }
+    async fn remove(&self, _: &str) -> Result<(), CallFailure> {
+        Ok(())
+    }
+}
+
+impl World {
+    fn pass(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    fn gives(&self, token: &str, seconds: i64) {
+        *self.gives.lock().unwrap() = Some((token.to_owned(), seconds));
+    }
+
+    fn is_away(&self) {
+        *self.gives.lock().unwrap() = None;
+    }
+
+    /// The refresher stores a set whose access token lives so long.
+    fn stores(&self, access: &str, seconds: u64) {
+        let now = self.now();
+        *self.stored.lock().unwrap() = Some(TokenSet {
+            access: Some(AccessToken {
+                secret: Secret::from(access),
+                obtained_at: Some(now),
+                expires_at: now.plus(Duration::from_secs(seconds)),
+            }),
+            refresh: Some(Secret::from("refresh")),
+            refresh_expires_at: None,
+            logged_in_at: now,
+            mark: None,
+            superseded: Vec::new(),
+        });
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        (count(&self.reads), count(&self.asked))
+    }
+}
+
+fn reader(world: &Arc<World>, grant: &str, replaces: bool) -> TokenSource {
+    let definition = format!(
+        r#"{{"name":"contoso","partner_type":"servicenow","server_url":"https://contoso.service-now.com",
+        "client_id":"id","client_secret":"s"{grant}}}"#
+    );
+    let connection = definition::parse(definition.as_bytes(), &AllowedHosts::default()).unwrap();
+    let clock: Arc<dyn Clock> = Arc::<World>::clone(world);
+    let endpoint = TokenEndpoint::new(
+        Arc::<World>::clone(world),
+        Arc::clone(&clock),
+        &connection,
+        TOKEN_PATH,
+    );
+    let vault: Arc<dyn Vault> = Arc::<World>::clone(world);
+    let name = "itsm-tokens-contoso".to_owned();
+    TokenSource::new(endpoint, vault, clock, &connection, name, replaces)
+}
+
+const BY_CLIENT: &str = "";
+const BY_LOGIN: &str = r#","username":"svc""#;
+
+async fn bearer(reader: &TokenSource) -> String {
+    let secret = reader.bearer(WITHIN).await.unwrap();
+    secret.expose().to_owned()
+}
+
+#[tokio::test]
+async fn a_token_of_the_vault_costs_one_read_ahead_of_its_end_and_one_at_it() {
+    let world = Arc::new(World::default());
+    world.stores("a1", 3600);
+    let reader = reader(&world, BY_LOGIN, true);
+    for _ in 0..52 {
+        assert_eq!(bearer(&reader).await, "a1");
+        world.pass(MINUTE);
+    }
+    assert_eq!(world.counts(), (1, 0), "warm");
+    world.stores("a2", 3600);
+    world.pass(6 * MINUTE);
+    for _ in 0..40 {
+        assert_eq!(bearer(&reader).await, "a2", "it came in time");
+        world.pass(MINUTE);
+    }
+    assert_eq!(world.counts(), (2, 0));
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_its_use_replaces_is_never_used_by_a_reader() {
+    let world = Arc::new(World::default());
+    world.stores("a1", 600);
+    world.gives("mine", 600);
+    let reader = reader(&world, BY_LOGIN, true);
+    assert_eq!(bearer(&reader).await, "a1");
+    // Refused by the product: the vault is read once more, and has nothing newer.
+    let a1 = Secret::from("a1");
+    let failure = reader.bearer_instead_of(&a1, WITHIN).await.unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.effect),
+        (Kind::RefreshWanted, Effect::NotSent)
+    );
+    world.pass(1);
+    world.stores("a2", 600);
+    let found = reader.bearer_instead_of(&a1, WITHIN).await.unwrap();
+    assert_eq!(found.expose(), "a2");
+    // Ended, and the refresher does not run.
+    world.pass(11 * MINUTE);
+    let failure = reader.bearer(WITHIN).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::RefreshWanted);
+    assert_eq!(world.counts().1, 0, "the issuer was never asked");
+}
+
+#[tokio::test]
+async fn one_that_stays_is_used_in_this_process_alone_when_the_vault_has_nothing_newer() {
+    let world = Arc::new(World::default());
+    world.stores("a1", 600);
+    world.gives("mine", 3600);
+    let reader = reader(&world, BY_LOGIN, false);
+    assert_eq!(bearer(&reader).await, "a1");
+    world.pass(11 * MINUTE);
+    assert_eq!(bearer(&reader).await, "mine");
+    assert_eq!(world.counts(), (2, 1));
+    let refused = Secret::from("mine");
+    world.stores("a2", 600);
+    let found = reader.bearer_instead_of(&refused, WITHIN).await.unwrap();
+    assert_eq!(found.expose(), "a2", "the vault comes first");
+}
+
+#[tokio::test]
+async fn a_token_that_still_serves_is_used_while_the_issuer_is_away() {
+    let world = Arc::new(World::default());
+    world.gives("a1", 1800);
+    let reader = reader(&world, BY_CLIENT, false);
+    assert_eq!(bearer(&reader).await, "a1");
+    world.is_away();
+    world.pass(26 * MINUTE);
+    for _ in 0..20 {
+        assert_eq!(bearer(&reader).await, "a1");
+        world.pass(10);
+    }
+    assert_eq!(world.counts(), (0, 1 + 7), "asked again every half minute");
+    world.pass(MINUTE);
+    assert!(reader.bearer(WITHIN).await.is_err(), "it has ended");
+}
+
+/// ServiceNow may give the same access token again inside its life; the issuer is not asked before each call then.
+#[tokio::test]
+async fn a_token_that_the_issuer_only_repeats_is_sent_to_its_end_and_asked_for_now_and_then() {
+    let world = Arc::new(World::default());
+    world.gives("a1", 1800);
+    let reader = reader(&world, BY_CLIENT, false);
+    let mut left = 1800;
+    while left > 5 {
+        assert_eq!(bearer(&reader).await, "a1");
+        world.pass(5);
+        left -= 5;
+        world.gives("a1", left);
+    }
+    let asked = world.counts().1;
+    assert!((8..=18).contains(&asked), "{asked}");
+    world.gives("a2", 1800);
+    world.pass(5);
+    assert_eq!(bearer(&reader).await, "a2");
+}
