@@ -8,6 +8,8 @@ pub mod file_vault;
 pub mod http;
 pub mod itsm;
 pub mod key_vault;
+pub mod logs_ingestion;
 pub mod oauth;
+pub mod row_sinks;
 pub mod state_store;
 pub mod token_source;

@@ -30,6 +30,7 @@ pub mod secret;
 pub mod server_url;
 pub mod service_desk_row;
 pub mod sighting;
+pub mod sink_failure;
 pub mod slot;
 pub mod storm;
 pub mod sync_window;

@@ -14,6 +14,7 @@ pub mod redrive;
 pub mod refresh_tokens;
 pub mod retention;
 pub mod settle;
+pub mod ship;
 pub mod test_connection;
 pub mod token_status;
 

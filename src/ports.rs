@@ -17,6 +17,7 @@ use crate::domain::identity::CorrelationId;
 use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
 use crate::domain::name::ConnectionName;
 use crate::domain::secret::Secret;
+use crate::domain::sink_failure::SinkFailure;
 use crate::domain::sync_window::{Ask, RecordCount, RecordPage, Stream};
 use crate::domain::table::Table;
 use crate::domain::timestamp::Timestamp;
@@ -249,31 +250,6 @@ pub trait AlertHistory: Send + Sync {
 
     /// One alert by its resource id; `None` if Azure does not keep it any more.
     async fn alert(&self, alert_id: &str, within: Duration) -> Result<Option<Bytes>, CallFailure>;
-}
-
-/// Why a sink did not say that it has a batch, and what that means for whoever sends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkFailure {
-    /// It is too long, by the sink's own measure: less of it may do. None of it was taken.
-    TooLarge(CallFailure),
-    /// Not now: the same later, after [`CallFailure::retry_after`] if the sink named a time. None of it was taken.
-    Wait(CallFailure),
-    /// Never like this: a person must change something. None of it was taken.
-    Refused(CallFailure),
-    /// It may have been taken. The same once more gives its rows twice at worst, which readers collapse.
-    Unknown(CallFailure),
-}
-
-impl SinkFailure {
-    /// The failed call.
-    pub fn failure(&self) -> &CallFailure {
-        match self {
-            Self::TooLarge(failure)
-            | Self::Wait(failure)
-            | Self::Refused(failure)
-            | Self::Unknown(failure) => failure,
-        }
-    }
 }
 
 /// Where rows go: Log Analytics, or a file at the desk.

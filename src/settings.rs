@@ -3,6 +3,7 @@
 mod connections;
 mod entra;
 mod key_vault;
+mod log_analytics;
 mod proxy;
 mod state;
 
@@ -16,6 +17,7 @@ use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::{KEYS_MAX, WebhookAuth};
 pub use key_vault::KeyVaultLocation;
 use key_vault::Reader;
+pub use log_analytics::RowsLocation;
 pub use state::{CloudStore, StateLocation};
 
 /// Where the local host listens if nobody says otherwise.
@@ -64,6 +66,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// `ITSMC_LISTEN`.
     pub listen: SocketAddr,
+    /// `ITSMC_LOG_ANALYTICS`, with `ITSMC_DCR_ID`.
+    pub rows: Option<RowsLocation>,
     /// What the platform says.
     pub platform: Platform,
 }
@@ -104,6 +108,9 @@ pub struct Desk {
     pub allowed: AllowedHosts,
     /// `ITSMC_PROXY`.
     pub proxy: Option<Proxy>,
+    /// `ITSMC_LOG_ANALYTICS`, or `rows.sqlite` below the desk's folder.
+    #[cfg(feature = "desk")]
+    pub rows: RowsLocation,
 }
 
 impl Desk {
@@ -127,6 +134,9 @@ impl Desk {
                 None => StateLocation::Folder(folder.join("state")),
                 Some(_) => state::state(variable, &allowed)?,
             },
+            #[cfg(feature = "desk")]
+            rows: log_analytics::rows(variable, &allowed)?
+                .unwrap_or_else(|| RowsLocation::Sqlite(folder.join("rows.sqlite"))),
             proxy: proxy::proxy(variable)?,
             allowed,
         })
@@ -184,6 +194,7 @@ impl Settings {
             // Nobody: there is no key.
             auth: WebhookAuth::Keys(Vec::new()),
             connections: connections::connections(variable)?,
+            rows: log_analytics::rows(variable, &allowed)?,
             proxy: proxy::proxy(variable)?,
             allowed,
             listen,

@@ -11,16 +11,21 @@ use crate::adapters::file_vault::FileVault;
 use crate::adapters::http::HttpTransport;
 use crate::adapters::itsm::ItsmProducts;
 use crate::adapters::key_vault::KeyVault;
+use crate::adapters::logs_ingestion::LogsIngestion;
+use crate::adapters::row_sinks::folder::FolderSink;
+#[cfg(feature = "desk")]
+use crate::adapters::row_sinks::sqlite::SqliteSink;
 use crate::adapters::state_store::{self, NotOpened, Opening};
 use crate::domain::egress::Proxy;
+use crate::domain::failure::CallFailure;
 use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::WebhookAuth;
 use crate::flows::callers::Callers;
 use crate::flows::{Core, Outside};
 use crate::hosts::intake::Intake;
 use crate::hosts::refresher::Refresher;
-use crate::ports::{Clock, Transport, Vault};
-use crate::settings::{CloudStore, Settings, StateLocation, VaultLocation};
+use crate::ports::{AzureIdentity, Clock, RowSink, Transport, Vault};
+use crate::settings::{CloudStore, RowsLocation, Settings, StateLocation, VaultLocation};
 use crate::stores::soundness::Backend;
 
 /// What the flows work with, as the settings say.
@@ -110,6 +115,27 @@ fn vault_over(
             Arc::clone(clock),
         )),
     }
+}
+
+/// Where rows go, as the settings say. Only Log Analytics asks who we are.
+pub fn row_sink(
+    location: &RowsLocation,
+    transport: Arc<dyn Transport>,
+    identity: Arc<dyn AzureIdentity>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn RowSink>, CallFailure> {
+    Ok(match location {
+        RowsLocation::LogAnalytics { endpoint, rule } => Arc::new(LogsIngestion::new(
+            transport,
+            identity,
+            clock,
+            endpoint.clone(),
+            rule,
+        )),
+        RowsLocation::Folder(folder) => Arc::new(FolderSink::new(folder.clone(), clock)),
+        #[cfg(feature = "desk")]
+        RowsLocation::Sqlite(file) => Arc::new(SqliteSink::open(file)?),
+    })
 }
 
 /// `create-work-item`: the intake over the flows.

@@ -12,6 +12,7 @@ pub mod fault;
 pub mod journal;
 pub mod jwt;
 pub mod key_vault;
+pub mod logs_ingestion;
 pub mod machine;
 pub mod server;
 pub mod servicenow;

@@ -13,6 +13,7 @@ mod itsm_product;
 mod numbered_log;
 mod odd_store;
 mod record_source;
+mod row_sink;
 mod soundness;
 mod state_store;
 mod vault;
