@@ -23,8 +23,12 @@ use throttle::Throttle;
 /// Versions that the service knows.
 const VERSIONS: [&str; 2] = ["2023-01-01", "2021-11-01-preview"];
 
-/// Longest body, compressed and not: 1 MB, which the service's own clients read as 2^20.
+/// Longest body, compressed and not: 1 MB, which the service's own client for Python reads as 2^20, and as that of its rows: it
+/// does not count what stands between them, and is served.
 const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// What stands between two rows in the bodies of that client.
+const BETWEEN_ROWS: usize = 2;
 
 /// Longest text of a field; the rest is dropped without a word.
 const FIELD_BYTES_MAX: usize = 64 * 1024;
@@ -207,13 +211,18 @@ impl LogsIngestion {
             header(http::header::CONTENT_ENCODING),
             request.body(),
         )
-        .map_err(|refusal| match refusal.0 {
+        .map_err(|refusal| self.too_large_told(refusal))?;
+        let bytes = raw.len();
+        let rows = body::rows(&raw, columns, self.config.mismatch, now_ms)
+            .map_err(|refusal| self.too_large_told(refusal))?;
+        Ok(((*stream).to_owned(), rows, bytes))
+    }
+
+    fn too_large_told(&self, refusal: Refusal) -> Refusal {
+        match refusal.0 {
             413 if self.config.too_large_is_404 => (404, "NotFound", refusal.2),
             _ => refusal,
-        })?;
-        let bytes = raw.len();
-        let rows = body::rows(&raw, columns, self.config.mismatch, now_ms)?;
-        Ok(((*stream).to_owned(), rows, bytes))
+        }
     }
 
     fn store(&mut self, stream: String, rows: Vec<Map<String, Value>>, bytes: usize) {

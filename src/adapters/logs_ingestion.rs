@@ -173,15 +173,15 @@ fn compressed(batch: &Batch) -> Option<Bytes> {
         .map(Bytes::from)
 }
 
-/// For whom a token is asked. The doubled slash is Microsoft's: the audience ends in one (azure-platform §4.1).
+/// For whom a token is asked, as Microsoft's own client does. Samples double the last slash; the audience is accepted with it and without.
 fn scope(endpoint: &Url) -> &'static str {
     let host = endpoint.host_str().unwrap_or_default();
     if host.ends_with(".monitor.azure.us") {
-        "https://monitor.azure.us//.default"
+        "https://monitor.azure.us/.default"
     } else if host.ends_with(".monitor.azure.cn") {
-        "https://monitor.azure.cn//.default"
+        "https://monitor.azure.cn/.default"
     } else {
-        "https://monitor.azure.com//.default"
+        "https://monitor.azure.com/.default"
     }
 }
 

@@ -84,6 +84,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_queries_are_checked_against_are_these_columns() {
+        let file = include_str!("../../infra/kql/tables.json");
+        let file: serde_json::Value = serde_json::from_str(file).unwrap();
+        let ours = Table::ALL.map(|table| {
+            let columns = table.columns().iter();
+            let columns: serde_json::Map<String, serde_json::Value> = columns
+                .map(|(name, kind)| ((*name).to_owned(), kind.kusto().into()))
+                .collect();
+            (table.name().to_owned(), columns.into())
+        });
+        assert_eq!(file, serde_json::Value::Object(ours.into_iter().collect()));
+    }
+
+    #[test]
     fn the_names_are_such_as_azure_takes() {
         let reserved = [
             "_ResourceId",

@@ -6,17 +6,12 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use serde_json::{Map, Value};
 
-use super::{BODY_BYTES_MAX, FIELD_BYTES_MAX, Mismatch, NEWEST_MS, OLDEST_MS, Refusal};
+use super::{
+    BETWEEN_ROWS, BODY_BYTES_MAX, FIELD_BYTES_MAX, Mismatch, NEWEST_MS, OLDEST_MS, Refusal,
+};
 
 /// The body as it was before it was compressed.
 pub(super) fn raw(content_type: &str, encoding: &str, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let too_large = || {
-        (
-            413,
-            "ContentLengthLimitExceeded",
-            "The body is over 1 MB.".to_owned(),
-        )
-    };
     if !content_type.starts_with("application/json") {
         let message = "The content type must be application/json.";
         return Err((415, "UnsupportedMediaType", message.to_owned()));
@@ -28,7 +23,8 @@ pub(super) fn raw(content_type: &str, encoding: &str, body: &[u8]) -> Result<Vec
         "" | "identity" => body.to_vec(),
         "gzip" => {
             let mut raw = Vec::new();
-            let limit = BODY_BYTES_MAX as u64 + 1;
+            // However short it came, it is unpacked so far and no further.
+            let limit = 2 * BODY_BYTES_MAX as u64;
             let read = MultiGzDecoder::new(body).take(limit).read_to_end(&mut raw);
             read.map_err(|_| {
                 let message = "The body is not gzip.".to_owned();
@@ -41,10 +37,12 @@ pub(super) fn raw(content_type: &str, encoding: &str, body: &[u8]) -> Result<Vec
             return Err((415, "UnsupportedMediaType", message));
         }
     };
-    if raw.len() > BODY_BYTES_MAX {
-        return Err(too_large());
-    }
     Ok(raw)
+}
+
+fn too_large() -> Refusal {
+    let message = "The body is over 1 MB.".to_owned();
+    (413, "ContentLengthLimitExceeded", message)
 }
 
 /// The rows as they are stored.
@@ -55,8 +53,14 @@ pub(super) fn rows(
     now_ms: i64,
 ) -> Result<Vec<Map<String, Value>>, Refusal> {
     let invalid = |message: &str| (400, "InvalidPayload", message.to_owned());
-    let rows: Vec<Map<String, Value>> = serde_json::from_slice(raw)
-        .map_err(|_| invalid("The body is not a JSON array of objects in UTF-8."))?;
+    let rows: Vec<Map<String, Value>> =
+        serde_json::from_slice(raw).map_err(|_| match raw.len() > BODY_BYTES_MAX {
+            true => too_large(),
+            false => invalid("The body is not a JSON array of objects in UTF-8."),
+        })?;
+    if raw.len().saturating_sub(BETWEEN_ROWS * rows.len()) > BODY_BYTES_MAX {
+        return Err(too_large());
+    }
     rows.into_iter()
         .map(|row| stored(row, columns, mismatch, now_ms))
         .collect()

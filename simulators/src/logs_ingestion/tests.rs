@@ -121,6 +121,31 @@ fn what_is_too_long_uncompressed_is_refused_however_short_it_came() {
 }
 
 #[test]
+fn what_stands_between_the_rows_is_not_counted() {
+    let mut service = service();
+    let row = json!({ "Text": "x".repeat(1000) }).to_string();
+    let count = BODY_BYTES_MAX / row.len();
+    let body = format!("[{}]", vec![row.as_str(); count].join(", "));
+    assert!(body.len() > BODY_BYTES_MAX);
+    assert_eq!(
+        ask(&mut service, post(PATH, gzip(body.as_bytes()))).0,
+        400,
+        "not said to be gzip"
+    );
+    let mut request = post(PATH, gzip(body.as_bytes()));
+    request
+        .headers_mut()
+        .insert("content-encoding", "gzip".parse().unwrap());
+    assert_eq!(ask(&mut service, request).0, 204);
+    let body = format!("[{}]", vec![row.as_str(); count + 1].join(", "));
+    let mut request = post(PATH, gzip(body.as_bytes()));
+    request
+        .headers_mut()
+        .insert("content-encoding", "gzip".parse().unwrap());
+    assert_eq!(ask(&mut service, request).0, 413);
+}
+
+#[test]
 fn old_times_are_replaced_long_texts_cut_and_what_is_not_declared_dropped_where_told() {
     let mut service = service();
     service.config.mismatch = Mismatch::Drop;

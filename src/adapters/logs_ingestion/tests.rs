@@ -69,7 +69,7 @@ async fn asked(
 }
 
 const PUBLIC: &str = "https://itsm-abcd.westeurope-1.ingest.monitor.azure.com";
-const SCOPE: &str = "https://monitor.azure.com//.default";
+const SCOPE: &str = "https://monitor.azure.com/.default";
 
 fn answer(status: u16, body: &str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
@@ -119,11 +119,11 @@ async fn every_cloud_has_its_audience() {
         (PUBLIC, SCOPE),
         (
             "https://a.usgovvirginia-1.ingest.monitor.azure.us",
-            "https://monitor.azure.us//.default",
+            "https://monitor.azure.us/.default",
         ),
         (
             "https://a.chinaeast2-1.ingest.monitor.azure.cn",
-            "https://monitor.azure.cn//.default",
+            "https://monitor.azure.cn/.default",
         ),
         ("https://monitor.azure.us.example", SCOPE),
     ] {
