@@ -167,8 +167,8 @@ impl TokenSource {
                 issued.ok().map(|issued| issued.access)
             }
             Grant::Password => {
-                let stored = tokio::time::timeout(within, self.stored()).await;
-                stored.ok().and_then(Result::ok).and_then(|set| set.access)
+                let stored = self.stored(within).await;
+                stored.ok().and_then(|set| set.access)
             }
         };
         let held = current.held.as_mut()?;
@@ -230,7 +230,9 @@ impl TokenSource {
                 .await?
                 .access),
             Grant::Password => {
-                let stored = self.stored().await?;
+                let began = self.clock.monotonic();
+                let stored = self.stored(within).await?;
+                let within = within.saturating_sub(self.clock.monotonic().saturating_sub(began));
                 let usable = |token: &AccessToken| {
                     token.is_fresh(self.clock.now())
                         && refused.is_none_or(|refused| token.secret.expose() != refused.expose())
@@ -258,8 +260,19 @@ impl TokenSource {
         }
     }
 
-    async fn stored(&self) -> Result<TokenSet, CallFailure> {
-        let Some(kept) = self.vault.get(&self.tokens_name).await? else {
+    /// What the vault has, in the time that the call has: it waits for no vault longer than for its product.
+    async fn stored(&self, within: Duration) -> Result<TokenSet, CallFailure> {
+        let asked = tokio::time::timeout(within, self.vault.get(&self.tokens_name)).await;
+        let answer = asked.unwrap_or_else(|_| {
+            Err(CallFailure::new(
+                "the vault",
+                "read tokens",
+                Effect::NotSent,
+                Kind::TimedOut,
+                "no answer in time",
+            ))
+        });
+        let Some(kept) = answer? else {
             return Err(self.needs_login("nobody has logged in yet"));
         };
         TokenSet::from_vault_text(&kept.value).map_err(|error| self.needs_login(&error.to_string()))

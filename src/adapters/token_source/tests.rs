@@ -1,7 +1,7 @@
 //! Who may spend what: readers over an issuer and a vault that the test holds.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,6 +23,8 @@ struct World {
     /// The set in the vault.
     stored: Mutex<Option<TokenSet>>,
     reads: AtomicUsize,
+    /// The vault takes a call and never answers.
+    hangs: AtomicBool,
     /// How often the issuer was asked.
     asked: AtomicUsize,
     /// What it gives next, and for how many seconds; nothing: it is away.
@@ -63,6 +65,9 @@ impl Transport for World {
 impl Vault for World {
     async fn get(&self, _: &str) -> Result<Option<Kept>, CallFailure> {
         self.reads.fetch_add(1, Ordering::Relaxed);
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let stored = self.stored.lock().unwrap();
         Ok(stored.as_ref().map(|set| Kept::only(set.to_vault_text())))
     }
@@ -245,4 +250,28 @@ async fn a_token_that_the_issuer_only_repeats_is_sent_to_its_end_and_asked_for_n
     world.gives("a2", 1800);
     world.pass(5);
     assert_eq!(bearer(&reader).await, "a2");
+}
+
+#[tokio::test]
+async fn a_vault_that_hangs_costs_a_call_no_more_than_the_time_it_has() {
+    let world = Arc::new(World::default());
+    world.stores("first", 1800);
+    let warm = reader(&world, BY_LOGIN, true);
+    warm.bearer(WITHIN).await.unwrap();
+    world.hangs.store(true, Ordering::Relaxed);
+    let within = Duration::from_millis(20);
+    let ends = 500 * within;
+    // Cold, there is nothing to call with.
+    let cold = reader(&world, BY_LOGIN, true);
+    let asked = tokio::time::timeout(ends, cold.bearer(within)).await;
+    let failure = asked.expect("it ends by itself").unwrap_err();
+    assert_eq!(
+        (failure.effect, failure.kind),
+        (Effect::NotSent, Kind::TimedOut)
+    );
+    // Ahead of the end of a token that serves, it goes on serving.
+    world.pass(1800 - 2 * MINUTE);
+    let asked = tokio::time::timeout(ends, warm.bearer(within)).await;
+    let secret = asked.expect("it ends by itself").unwrap();
+    assert_eq!(secret.expose(), "first");
 }
