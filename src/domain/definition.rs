@@ -50,6 +50,15 @@ pub fn parse(text: &[u8], allowed: &AllowedHosts) -> Result<Connection, Problems
             "a Key Vault secret holds no more; shorten the actions",
         )));
     }
+    // serde_json would say that a value is missing where an editor shows one (row C10).
+    if text.starts_with("\u{feff}".as_bytes()) {
+        return Err(Problems::one(Problem::new(
+            "",
+            "a byte order mark before the definition",
+            "JSON alone",
+            "save the file as UTF-8 without a byte order mark (BOM): PowerShell 5 and Notepad write one",
+        )));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let definition: Definition = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| Problems::one(problem::from_serde(&error)))?;

@@ -1,4 +1,4 @@
-//! Every mistake in a definition gets its clear error (rows C1, C2, C5–C8, C11 and C18 of the bad-input corpus).
+//! Every mistake in a definition gets its clear error (rows C1, C2, C5–C8, C10, C11 and C18 of the bad-input corpus).
 
 use super::*;
 use crate::domain::connection::{FieldValue, Grouping, Mode, OnRepeat};
@@ -284,6 +284,34 @@ fn a_trailing_line_break_of_a_secret_is_dropped() {
         connection.client_secret.as_ref().map(Secret::expose),
         Some("s3cret")
     );
+}
+
+#[test]
+fn c10_a_line_end_behind_a_definition_does_no_harm() {
+    for end in ["\n", "\r\n", "\n\n", " \t\n"] {
+        parse(format!("{GOOD}{end}").as_bytes(), &AllowedHosts::default()).unwrap();
+    }
+}
+
+#[test]
+fn c10_a_byte_order_mark_is_refused_by_its_name() {
+    for text in [format!("\u{feff}{GOOD}"), "\u{feff}".to_owned()] {
+        let told = told(&text);
+        assert!(
+            told.contains("byte order mark") && told.contains("BOM"),
+            "{told}"
+        );
+    }
+    // In the secret alone it is seen too, where it would be sent.
+    assert!(told(&with("client_secret", "\u{feff}s3cret".into())).contains("byte order mark"));
+}
+
+#[test]
+fn c10_a_definition_in_quotes_and_one_that_is_too_long_are_refused() {
+    told(&serde_json::Value::from(GOOD).to_string());
+    let longest = format!("{GOOD}{}", " ".repeat(DEFINITION_BYTES_MAX - GOOD.len()));
+    parse(longest.as_bytes(), &AllowedHosts::default()).unwrap();
+    assert!(told(&format!("{longest} ")).contains("25601 bytes"));
 }
 
 #[test]
