@@ -16,6 +16,7 @@ use itsm_connector::stores::connections::SECRET_PREFIX;
 use itsm_connector::stores::objects::StoreFailure;
 use serde::Serialize;
 
+use crate::commands::connection::stored;
 use crate::commands::tokens;
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -228,6 +229,7 @@ fn tell(reports: &[Report], now: Timestamp, output: &Output) {
             standing: Standing::EndsSoon | Standing::LoginNeeded,
             hint: Some(hint),
             refresh_ends_at,
+            credentials_end_at,
             login,
             ..
         }) = &report.tokens
@@ -235,7 +237,10 @@ fn tell(reports: &[Report], now: Timestamp, output: &Output) {
             let what = match (login, refresh_ends_at) {
                 (Some(login), _) => login.because.as_text().to_owned(),
                 (None, Some(end)) => format!("its refresh token ends {}", end.for_people()),
-                (None, None) => "its secret ends before long".to_owned(),
+                (None, None) => match credentials_end_at.filter(|end| *end <= now) {
+                    Some(end) => stored::has_expired(end),
+                    None => "its secret ends before long".to_owned(),
+                },
             };
             output.line(format!("\n{}: {what}", report.name));
             output.line(hint_line(hint));

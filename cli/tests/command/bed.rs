@@ -43,6 +43,10 @@ impl Bed {
             "ITSMC_VAULT",
             "ITSMC_STATE",
             "ITSMC_ALLOW_HOSTS",
+            "AZURE_CLIENT_ID",
+            "AZURE_CLIENT_SECRET",
+            "AZURE_FEDERATED_TOKEN_FILE",
+            "IDENTITY_ENDPOINT",
             "RUST_LOG",
         ] {
             command.env_remove(variable);

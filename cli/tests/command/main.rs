@@ -14,6 +14,7 @@ mod connection_import_mistakes;
 mod connection_login;
 mod dead;
 mod instance;
+mod key_vault;
 mod record;
 mod schema;
 mod status;

@@ -33,6 +33,9 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<Grant>,
     actions: Vec<String>,
+    /// When it expired in the vault, which keeps nobody from using it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired_at: Option<Timestamp>,
 }
 
 impl List {
@@ -58,6 +61,14 @@ impl List {
                 &["NAME", "PRODUCT", "SERVER", "GRANT", "ACTIONS", "USABLE"],
                 &cells,
             );
+            for row in &rows {
+                if let Some(end) = row.expired_at {
+                    output.line(format!("\n{}: {}", row.name, stored::has_expired(end)));
+                    output.line(hint_line(
+                        "renew what it holds, and store it with another date: `az keyvault secret set-attributes --expires`",
+                    ));
+                }
+            }
         }
         Ok(())
     }
@@ -76,6 +87,7 @@ fn row(name: ConnectionName, stored: &Stored, now: Timestamp) -> Row {
         actions: connection
             .map(|connection| connection.actions.keys().map(ToString::to_string).collect())
             .unwrap_or_default(),
+        expired_at: stored.expires.filter(|end| *end <= now),
     }
 }
 

@@ -28,6 +28,14 @@ pub(in crate::commands) struct Stored {
     pub(in crate::commands) connection: Result<Connection, Problems>,
     /// Its tokens, if there are any that can be read.
     pub(super) tokens: Option<TokenSet>,
+    /// Until when the vault says that the definition is good, if it says so.
+    pub(super) expires: Option<Timestamp>,
+}
+
+/// What is told of a definition whose expiry date has passed: it serves on (row C9).
+pub(in crate::commands) fn has_expired(end: Timestamp) -> String {
+    let end = end.for_people();
+    format!("its expiry date in the vault, {end}, has passed; it serves on")
 }
 
 /// The names of all connections in the vault.
@@ -45,7 +53,12 @@ pub(in crate::commands) async fn read(
     name: &ConnectionName,
 ) -> Result<Stored, Failure> {
     let vault = desk.vault();
-    let Some(Kept { value: text, .. }) = vault.get(&format!("{SECRET_PREFIX}{name}")).await? else {
+    let Some(Kept {
+        value: text,
+        expires,
+        ..
+    }) = vault.get(&format!("{SECRET_PREFIX}{name}")).await?
+    else {
         return Err(Failure::does_not_work(
             format!(
                 "there is no connection `{name}` in `{}`",
@@ -59,6 +72,7 @@ pub(in crate::commands) async fn read(
         connection: definition::parse(text.expose().as_bytes(), desk.allowed()),
         tokens: tokens.and_then(|kept| TokenSet::from_vault_text(&kept.value).ok()),
         text,
+        expires,
     })
 }
 
