@@ -108,6 +108,9 @@ pub struct CallFailure {
     /// What to do about it, where the service knows better than its kind. It is told at once and not kept.
     #[serde(skip)]
     pub advice: Option<&'static str>,
+    /// A person has taken out of use what was asked for: what was read of it before must not serve on.
+    #[serde(skip)]
+    pub is_withdrawn: bool,
 }
 
 impl CallFailure {
@@ -129,7 +132,15 @@ impl CallFailure {
             retry_after_seconds: None,
             reference: None,
             advice: None,
+            is_withdrawn: false,
         }
+    }
+
+    /// The same where a person has taken out of use what was asked for.
+    #[must_use]
+    pub fn withdrawn(mut self) -> Self {
+        self.is_withdrawn = true;
+        self
     }
 
     /// The same with what to do about it.

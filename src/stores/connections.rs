@@ -1,5 +1,7 @@
 //! The connections, read from the vault and kept in memory, so that a warm alert asks the vault nothing (rule R40).
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,8 +13,10 @@ use crate::domain::kept::Kept;
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::network::AllowedHosts;
 use crate::domain::secret::Secret;
+use crate::domain::timestamp::Timestamp;
 use crate::ports::{Clock, Vault};
 use crate::stores::last_seen::LastSeen;
+pub use again::{ABSENT_FOR, FAILED_FOR, FRESH_FOR, FRESH_MAX};
 
 /// What the vault calls a connection's secret, before its name.
 pub const SECRET_PREFIX: &str = "itsm-connection-";
@@ -20,17 +24,14 @@ pub const SECRET_PREFIX: &str = "itsm-connection-";
 /// What the vault calls a connection's tokens, before its name.
 pub const TOKENS_PREFIX: &str = "itsm-tokens-";
 
-/// Age after which a definition is read again.
-pub const FRESH_FOR: Duration = Duration::from_secs(10 * 60);
-
 /// Age up to which an old definition serves while the vault does not, or has one with mistakes.
 pub const STALE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long "there is no such connection" is believed.
-pub const ABSENT_FOR: Duration = Duration::from_secs(30);
-
 /// How long a read of the vault may take.
 pub const VAULT_CALL_MAX: Duration = Duration::from_secs(2);
+
+/// How long a list of the vault's names may take: it comes in pages.
+pub const VAULT_LIST_MAX: Duration = Duration::from_secs(10);
 
 /// Names that are remembered. A sender may ask for any name; those that do not exist are forgotten first.
 const NAMES_MAX: usize = 1000;
@@ -52,9 +53,12 @@ pub enum Lookup {
 struct Cached {
     text: Option<Secret>,
     lookup: Lookup,
+    /// When the vault last said so.
     read_at: Duration,
-    /// When the vault last had it.
-    had_at: Duration,
+    /// When it is asked again.
+    asks_at: Duration,
+    /// It did not answer the last time that it was asked: until then it is left alone.
+    has_failed: bool,
     /// The product has refused what it says.
     is_doubted: bool,
 }
@@ -72,6 +76,7 @@ pub struct Connections {
     clock: Arc<dyn Clock>,
     allowed: AllowedHosts,
     last_seen: LastSeen,
+    started: Timestamp,
     places: Mutex<BTreeMap<ConnectionName, Arc<Place>>>,
 }
 
@@ -95,6 +100,7 @@ impl Connections {
         last_seen: LastSeen,
     ) -> Self {
         Self {
+            started: clock.now(),
             vault,
             clock,
             allowed,
@@ -118,7 +124,9 @@ impl Connections {
 
     /// The names of all connections in the vault, in order.
     pub async fn names(&self) -> Result<Vec<ConnectionName>, CallFailure> {
-        let secrets = self.vault.list(SECRET_PREFIX).await?;
+        let listing = self.vault.list(SECRET_PREFIX);
+        let listed = tokio::time::timeout(VAULT_LIST_MAX, listing).await;
+        let secrets = listed.unwrap_or_else(|_| Err(no_answer("list connections")))?;
         let names = secrets
             .iter()
             .filter_map(|secret| secret.strip_prefix(SECRET_PREFIX));
@@ -147,7 +155,10 @@ impl Connections {
         if self.was_read_within(&place, ABSENT_FOR) {
             return self.fresh(&place).unwrap_or(found);
         }
-        let found = self.ask(name, &place).await;
+        let found = match self.is_left_alone(&place) {
+            true => found,
+            false => self.ask(name, &place).await,
+        };
         if lacks(&found, action) && !self.was_read_within(&place, ABSENT_FOR) {
             return Lookup::NotAsked(CallFailure::new(
                 "the vault",
@@ -160,6 +171,13 @@ impl Connections {
             ));
         }
         found
+    }
+
+    fn is_left_alone(&self, place: &Place) -> bool {
+        let now = self.clock.monotonic();
+        let cached = locked(&place.cached);
+        let failed = cached.as_ref().filter(|cached| cached.has_failed);
+        failed.is_some_and(|cached| now < cached.asks_at)
     }
 
     fn was_read_within(&self, place: &Place, span: Duration) -> bool {
@@ -188,13 +206,10 @@ impl Connections {
 
     fn fresh(&self, place: &Place) -> Option<Lookup> {
         let cached = locked(&place.cached);
-        let cached = cached.as_ref().filter(|cached| !cached.is_doubted)?;
-        let age = self.clock.monotonic().saturating_sub(cached.read_at);
-        let good_for = match cached.lookup {
-            Lookup::Found(_) => FRESH_FOR,
-            Lookup::Absent | Lookup::Unusable(_) | Lookup::NotAsked(_) => ABSENT_FOR,
-        };
-        (age < good_for).then(|| cached.lookup.clone())
+        let cached = cached
+            .as_ref()
+            .filter(|cached| cached.has_failed || !cached.is_doubted)?;
+        (self.clock.monotonic() < cached.asks_at).then(|| cached.lookup.clone())
     }
 
     async fn ask(&self, name: &ConnectionName, place: &Place) -> Lookup {
@@ -208,10 +223,13 @@ impl Connections {
                 .last_seen
                 .fails("vault", "the vault does not answer; look at its health"),
         }
+        let answer = answer.unwrap_or_else(|_| Err(no_answer("read connection")));
         let mut cached = locked(&place.cached);
         let (text, lookup) = match answer {
-            Ok(Ok(None)) => (None, Lookup::Absent),
-            Ok(Ok(Some(Kept { value: text, .. }))) => {
+            Ok(None) => (None, Lookup::Absent),
+            Ok(Some(kept)) => {
+                self.tell_of_the_end(name, &kept);
+                let text = kept.value;
                 let lookup = match cached.as_ref() {
                     // The same text is the same connection: its client keeps its token.
                     Some(Cached {
@@ -223,58 +241,84 @@ impl Connections {
                 };
                 (Some(text), lookup)
             }
-            Ok(Err(failure)) => return self.without_the_vault(cached.as_mut(), now, failure),
-            Err(_) => {
-                let failure = CallFailure::new(
-                    "the vault",
-                    "read connection",
-                    Effect::NotSent,
-                    Kind::TimedOut,
-                    "no answer in time",
-                );
-                return self.without_the_vault(cached.as_mut(), now, failure);
-            }
+            // A person has taken it out of use: what was read before must not go on.
+            Err(failure) if failure.is_withdrawn => (None, Lookup::Unusable(failure)),
+            Err(failure) => return without_the_vault(name, &mut cached, now, failure),
         };
         if let (Lookup::Unusable(failure), Some(old)) = (&lookup, cached.as_mut())
+            && !failure.is_withdrawn
             && let Some(connection) = serves_on(old, now)
         {
             tracing::error!(connection = %name, %failure, "the definition has mistakes; the one before it serves on");
-            // It is asked for again as soon as one that is not there would be.
-            old.read_at = now.saturating_sub(FRESH_FOR.saturating_sub(ABSENT_FOR));
-            old.is_doubted = false;
+            old.asks_at = now + ABSENT_FOR;
+            (old.has_failed, old.is_doubted) = (false, false);
             return Lookup::Found(connection);
         }
+        let good_for = match &lookup {
+            Lookup::Found(_) => again::fresh_for(name, self.started),
+            Lookup::Absent | Lookup::Unusable(_) | Lookup::NotAsked(_) => ABSENT_FOR,
+        };
         *cached = Some(Cached {
             text,
             lookup: lookup.clone(),
             read_at: now,
-            had_at: now,
+            asks_at: now + good_for,
+            has_failed: false,
             is_doubted: false,
         });
         lookup
     }
 
-    /// A definition that was good a while ago is better than none.
-    fn without_the_vault(
-        &self,
-        cached: Option<&mut Cached>,
-        now: Duration,
-        failure: CallFailure,
-    ) -> Lookup {
-        match cached.and_then(|cached| serves_on(cached, now)) {
-            Some(connection) => {
-                tracing::warn!(connection = %connection.name, %failure, "the vault does not answer; the definition read before serves on");
-                Lookup::Found(connection)
-            }
-            None => Lookup::NotAsked(failure),
+    /// The vault gives an expired value all the same, and it is used: a person meant it to end, and lost alerts are worse
+    /// (row C9).
+    fn tell_of_the_end(&self, name: &ConnectionName, kept: &Kept) {
+        if let Some(ended) = kept.expires.filter(|end| *end <= self.clock.now()) {
+            tracing::error!(connection = %name, %ended, "the definition's expiry date in the vault has passed; it serves on");
         }
     }
+}
+
+/// A definition that was good a while ago is better than none.
+fn without_the_vault(
+    name: &ConnectionName,
+    cached: &mut Option<Cached>,
+    now: Duration,
+    failure: CallFailure,
+) -> Lookup {
+    let old = cached
+        .as_mut()
+        .and_then(|cached| Some((serves_on(cached, now)?, cached)));
+    let Some((connection, old)) = old else {
+        let lookup = Lookup::NotAsked(failure.clone());
+        *cached = Some(Cached {
+            text: None,
+            lookup: lookup.clone(),
+            read_at: now,
+            asks_at: now + again::left_alone(&failure, false),
+            has_failed: true,
+            is_doubted: false,
+        });
+        return lookup;
+    };
+    let hint = failure.hint();
+    // What only a person can end is an error: the day that is left ends with no connection at all.
+    match failure.needs_another_definition() {
+        true => {
+            tracing::error!(connection = %name, %failure, hint, "the vault turns us away; the definition read before serves on for a day");
+        }
+        false => {
+            tracing::warn!(connection = %name, %failure, hint, "the vault does not answer; the definition read before serves on");
+        }
+    }
+    old.asks_at = now + again::left_alone(&failure, true);
+    old.has_failed = true;
+    Lookup::Found(connection)
 }
 
 /// The connection of a definition that was good not too long ago.
 fn serves_on(cached: &Cached, now: Duration) -> Option<Arc<Connection>> {
     match &cached.lookup {
-        Lookup::Found(connection) if now.saturating_sub(cached.had_at) < STALE_FOR => {
+        Lookup::Found(connection) if now.saturating_sub(cached.read_at) < STALE_FOR => {
             Some(Arc::clone(connection))
         }
         _ => None,
@@ -295,6 +339,11 @@ fn read(name: &ConnectionName, text: &Secret, allowed: &AllowedHosts) -> Lookup 
         ))),
         Err(problems) => Lookup::Unusable(unusable(problems.to_string())),
     }
+}
+
+fn no_answer(operation: &str) -> CallFailure {
+    let (effect, kind) = (Effect::NotSent, Kind::TimedOut);
+    CallFailure::new("the vault", operation, effect, kind, "no answer in time")
 }
 
 fn unusable(detail: String) -> CallFailure {

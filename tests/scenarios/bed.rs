@@ -19,6 +19,7 @@ mod program;
 mod refreshes;
 mod sender;
 mod state;
+mod vault_cloud;
 mod wire;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -47,6 +48,7 @@ use process::Process;
 pub(crate) use program::Program;
 pub(crate) use refreshes::{ORDER, TICK};
 pub(crate) use sender::Delivered;
+pub(crate) use vault_cloud::VaultCloud;
 pub(crate) use wire::{Answer, pause, request};
 
 /// Any free port of this machine.

@@ -142,14 +142,14 @@ async fn a_definition_with_mistakes_keeps_its_alerts_waiting_until_it_is_mended(
 }
 
 #[tokio::test]
-async fn a_definition_that_is_changed_is_noticed_within_ten_minutes() {
+async fn a_definition_that_is_changed_is_noticed_within_twelve_minutes() {
     let bed = TestBed::usual().await;
     bed.deliver(Alert::captured("metric_fired").number(1)).await;
     bed.defines(|definition| {
         definition["actions"]["default"]["fields"]["category"] = "network".into()
     })
     .await;
-    bed.pass(Duration::from_secs(601));
+    bed.pass(Duration::from_secs(721));
     let later = bed.deliver(Alert::captured("metric_fired").number(2)).await;
     assert_eq!(
         bed.servicenow()
@@ -178,6 +178,8 @@ async fn an_action_that_is_new_is_found_although_the_definition_was_read_before(
     bed.drain().await;
     assert_eq!(bed.dead_letters().await.len(), 0);
     bed.fates().all_well();
+    // A vault that has failed is left alone for a while.
+    bed.pass(Duration::from_secs(31));
     let third = Alert::captured("metric_fired").number(3);
     let delivered = bed.deliver_to("contoso/on-call", third).await;
     assert_eq!(delivered.outcome, "created");

@@ -123,7 +123,7 @@ async fn t10_and_t12_a_definition_with_a_bad_template_changes_nothing_while_the_
             definition["actions"]["default"]["fields"]["u_team"] = template.into();
         })
         .await;
-        bed.pass(Duration::from_secs(601));
+        bed.pass(Duration::from_secs(721));
         let fired = bed.deliver(Alert::captured("metric_fired").number(n)).await;
         assert_eq!(fired.outcome, "created", "{template:.20}");
         let incident = bed.servicenow().incident(&fired.work_items[0]);

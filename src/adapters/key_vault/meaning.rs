@@ -267,6 +267,7 @@ impl Call {
         let unusable = |detail| self.told(refused, Kind::Unusable, detail);
         let failure = match (status, body.error.precise()) {
             (_, "SecretDisabled") => unusable("the newest version is disabled")
+                .withdrawn()
                 .with_advice("enable it (`az keyvault secret set-attributes --enabled true`), or store it anew"),
             (_, "ObjectIsDeletedButRecoverable") => self
                 .told(refused, Kind::Invalid, "a secret of this name was removed and can still be recovered")

@@ -7,7 +7,7 @@ use itsm_connector::adapters::state_store;
 use itsm_connector::domain::entra::EntraAuth;
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::domain::webhook_auth::WebhookAuth;
-use itsm_connector::ports::{AlertHistory, KeySet};
+use itsm_connector::ports::{AlertHistory, KeySet, Vault};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use simulators::fault::FaultRule;
@@ -25,6 +25,7 @@ pub(crate) struct Builder {
     auth: WebhookAuth,
     keys: Option<Arc<dyn KeySet>>,
     history: Option<Arc<dyn AlertHistory>>,
+    vault: Option<Arc<dyn Vault>>,
     keeps_state_in_a_folder: bool,
     keys_are_unique: bool,
     hurry: u32,
@@ -46,6 +47,7 @@ impl Builder {
             auth: WebhookAuth::Open,
             keys: None,
             history: None,
+            vault: None,
             keeps_state_in_a_folder: false,
             keys_are_unique: false,
             hurry: 1,
@@ -96,6 +98,13 @@ impl Builder {
         self
     }
 
+    /// The connections are in this vault, in place of a folder.
+    #[must_use]
+    pub(crate) fn vault(mut self, vault: Arc<dyn Vault>) -> Self {
+        self.vault = Some(vault);
+        self
+    }
+
     /// State that is on disk before it counts, in place of memory.
     #[must_use]
     pub(crate) fn state_in_a_folder(mut self) -> Self {
@@ -128,12 +137,15 @@ impl Builder {
         } else {
             state_store::memory()
         };
+        let vault = self
+            .vault
+            .unwrap_or_else(|| Arc::new(FileVault::new(folder.path().join("vault"))));
         let mut bed = TestBed {
             servicenow,
             allowed,
             dice: Arc::default(),
             store,
-            vault: Arc::new(FileVault::new(folder.path().join("vault"))),
+            vault,
             hurry: self.hurry,
             clock: Arc::default(),
             fates,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use itsm_connector::domain::name::ConnectionName;
-use itsm_connector::stores::connections::FRESH_FOR;
+use itsm_connector::stores::connections::FRESH_MAX;
 use serde_json::{Value, json};
 
 use super::actions::Plan;
@@ -76,7 +76,7 @@ impl Told<'_> {
                     1 => "one connection of the vault has changed".to_owned(),
                     many => format!("{many} connections of the vault have changed"),
                 });
-                let minutes = FRESH_FOR.as_secs() / 60;
+                let minutes = FRESH_MAX.as_secs() / 60;
                 output.words(hint_line(format!(
                     "a running function reads it anew within {minutes} minutes: deploy after that"
                 )));
