@@ -12,6 +12,7 @@ use simulation::report::{SEEDS_FOR_SOMETIMES, Tally};
 use simulation::seeds::{self, Request};
 use simulation::stop::Stop;
 use simulation::swarm::Variant;
+use simulation::tokens;
 
 /// A fifth of a run is making and dropping small things; this allocator takes half of that off. Only this program has it:
 /// nothing that ships does.
@@ -61,6 +62,9 @@ struct Arguments {
     /// With how many of so many seeds each planted bug, or the one that is named, is found.
     #[arg(long, value_name = "SEEDS", conflicts_with_all = ["seeds", "seed", "exhaustive"])]
     measure: Option<u64>,
+    /// Of tokens alone: every death in one renewal, and with `--exhaustive` each pair of them.
+    #[arg(long, conflicts_with_all = ["seeds", "seed", "planted", "planted_bugs", "measure"])]
+    tokens: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -97,6 +101,18 @@ fn main() -> ExitCode {
         Which::Both => Variant::ALL.to_vec(),
     };
     let began = stopwatch();
+    if arguments.tokens {
+        let violations = tokens::run_all(arguments.exhaustive, println_out);
+        let seconds = began.elapsed().as_secs_f64();
+        println_out(&format!(
+            "tokens: {} violations, {seconds:.0} s",
+            violations.len()
+        ));
+        return match violations.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        };
+    }
     if arguments.planted_bugs || arguments.measure.is_some() {
         return hunt_all(&arguments, began);
     }

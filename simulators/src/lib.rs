@@ -9,6 +9,7 @@ pub mod alerts_management;
 pub mod aws_sts;
 pub mod entra;
 pub mod fault;
+pub mod issuer;
 pub mod journal;
 pub mod jwt;
 pub mod key_vault;
