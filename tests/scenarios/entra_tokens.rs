@@ -8,6 +8,7 @@ use itsm_connector::adapters::entra_keys::EntraKeys;
 use itsm_connector::adapters::http::HttpTransport;
 use itsm_connector::domain::entra::{Cloud, EntraAuth};
 use itsm_connector::domain::network::AllowedHosts;
+use serde_json::Value;
 use simulators::entra::Entra;
 use simulators::server::Server;
 
@@ -18,17 +19,21 @@ const AUDIENCE: &str = "api://itsm-connector";
 const ACTION_GROUPS: &str = "461e8683-5575-4561-ac7f-899cc907d62a";
 const HEALTH_KEY: &str = "health";
 
-/// A tenant behind a socket, and a bed that takes its tokens.
-async fn tenant() -> (Server<Entra>, TestBed) {
-    let machine = Entra::new(TENANT).unwrap();
-    let server = Server::start(machine, LOOPBACK, None).await.unwrap();
-    let auth = EntraAuth {
+fn auth() -> EntraAuth {
+    EntraAuth {
         cloud: Cloud::Public,
         tenant: TENANT.to_owned(),
         audiences: vec![AUDIENCE.to_owned()],
         caller: ACTION_GROUPS.to_owned(),
         role: None,
-    };
+    }
+}
+
+/// A tenant behind a socket, and a bed that takes its tokens.
+async fn tenant() -> (Server<Entra>, TestBed) {
+    let machine = Entra::new(TENANT).unwrap();
+    let server = Server::start(machine, LOOPBACK, None).await.unwrap();
+    let auth = auth();
     // The path as it is asked of Entra, at the simulator.
     let path = auth
         .keys_url()
@@ -140,5 +145,48 @@ async fn the_health_page_is_for_its_key() {
         let get = request("GET", "/api/health", &["Connection: close", header], b"");
         assert_eq!(bed.send(&get).await.unwrap().status, status, "{header}");
     }
+    bed.end().await;
+}
+
+/// Tokens and keys of `tests/witnesses/oidc`, which starts the server.
+#[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "it says whether it was skipped, and reads what the witness has written"
+)]
+async fn a_server_that_we_did_not_write_signs_what_we_take_and_what_we_do_not() {
+    let Ok(file) = std::env::var("ITSMC_TEST_OIDC") else {
+        eprintln!("skipped: no server of OpenID Connect; tests/witnesses/run oidc starts one");
+        return;
+    };
+    let said: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let keys = said["keys"].as_str().unwrap();
+    let address = url::Url::parse(keys).unwrap();
+    let host = format!(
+        "{}:{}",
+        address.host_str().unwrap(),
+        address.port().unwrap()
+    );
+    let allowed = AllowedHosts::default().with(&host);
+    let keys = EntraKeys::new(Arc::new(HttpTransport::new(allowed)), keys.to_owned());
+    let bed = TestBed::with_servicenow(Default::default())
+        .entra(auth(), Arc::new(keys), HEALTH_KEY)
+        .start()
+        .await;
+    let tokens = said["tokens"].as_object().unwrap();
+    assert!(tokens.len() > 10);
+    for (what, answered) in tokens {
+        let bearer = format!("Authorization: Bearer {}", answered[1].as_str().unwrap());
+        let answer = deliver(&bed, &[&bearer]).await;
+        let expected = answered[0].as_u64().unwrap();
+        // Taken is taken, whether the incident was made at once or later.
+        let status = match answer.status {
+            200 => 202,
+            other => other,
+        };
+        assert_eq!(u64::from(status), expected, "{what}: {answer:?}");
+    }
+    assert_eq!(bed.servicenow().incidents().len(), 1);
     bed.end().await;
 }
