@@ -23,6 +23,9 @@ use request::Request;
 /// What is kept back of the invocation's time, so that the answer leaves before the platform ends it.
 const RESERVE: Duration = Duration::from_secs(1);
 
+/// A deadline before this, a day in 1970, is no moment but a span: no invocation may take so long.
+const SPANS_BELOW: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How an event says what it is.
 #[derive(Deserialize)]
 struct Shape<'a> {
@@ -134,7 +137,17 @@ async fn handle(
 /// What is left of the invocation's time.
 fn left(deadline: Duration, clock: &dyn Clock) -> Duration {
     let now = Duration::from_millis(u64::try_from(clock.now().as_millis()).unwrap_or(0));
-    deadline.saturating_sub(now).saturating_sub(RESERVE)
+    left_at(now, deadline)
+}
+
+/// Lambda tells the moment at which an invocation ends; `cargo lambda watch` tells how long it takes, which as a moment would
+/// be in 1970, and nothing would ever be begun.
+fn left_at(now: Duration, deadline: Duration) -> Duration {
+    let left = match deadline < SPANS_BELOW {
+        true => deadline,
+        false => deadline.saturating_sub(now),
+    };
+    left.saturating_sub(RESERVE)
 }
 
 /// One event of `create-work-item`, with so much time left for it.
@@ -234,9 +247,11 @@ fn response(reply: Reply, version_2: bool) -> Box<RawValue> {
         "statusCode": reply.status.as_u16(),
         "headers": headers,
         "body": String::from_utf8_lossy(&reply.body),
+        "isBase64Encoded": false,
     });
-    if !version_2 {
-        response["isBase64Encoded"] = false.into();
+    if version_2 {
+        // Lambda takes an answer without; `cargo lambda watch` takes none for an error.
+        response["cookies"] = serde_json::json!([]);
     }
     raw(response.to_string())
 }
@@ -248,6 +263,15 @@ fn raw(text: String) -> Box<RawValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deadline_is_a_moment_and_an_emulators_span_is_a_span() {
+        let seconds = Duration::from_secs;
+        let now = seconds(1_790_000_000);
+        assert_eq!(left_at(now, now + seconds(10)), seconds(9));
+        assert_eq!(left_at(now, now - seconds(10)), Duration::ZERO);
+        assert_eq!(left_at(now, seconds(600)), seconds(599));
+    }
 
     #[test]
     fn a_flag_that_lies_about_base64_is_seen_through() {
