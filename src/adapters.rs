@@ -1,6 +1,7 @@
 //! Everything that touches the outside: each fills a port.
 
 pub mod alerts_management;
+pub mod azure_tokens;
 pub mod clock;
 pub mod entra_keys;
 pub mod entropy;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
+use crate::adapters::alerts_management::AlertsManagement;
+use crate::adapters::azure_tokens::AzureTokens;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::entra_keys::EntraKeys;
 use crate::adapters::entropy::OsEntropy;
@@ -24,8 +26,10 @@ use crate::flows::callers::Callers;
 use crate::flows::{Core, Outside};
 use crate::hosts::intake::Intake;
 use crate::hosts::refresher::Refresher;
-use crate::ports::{AzureIdentity, Clock, RowSink, Transport, Vault};
-use crate::settings::{CloudStore, RowsLocation, Settings, StateLocation, VaultLocation};
+use crate::ports::{AlertHistory, AzureIdentity, Clock, RowSink, Transport, Vault};
+use crate::settings::{
+    CloudStore, KeyVaultLocation, RowsLocation, Settings, StateLocation, VaultLocation,
+};
 use crate::stores::soundness::Backend;
 
 /// What the flows work with, as the settings say.
@@ -142,7 +146,10 @@ pub fn row_sink(
 pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
     let transport = transport(&settings.allowed, settings.proxy.as_ref());
     let (vault, state) = (&settings.vault, &settings.state);
-    let core = core_over(Arc::clone(&transport), vault, state, &settings.allowed)?;
+    let mut core = core_over(Arc::clone(&transport), vault, state, &settings.allowed)?;
+    if let VaultLocation::KeyVault(vault) = vault {
+        core = core.with_alert_history(alert_history(vault, &transport));
+    }
     let callers = callers(&settings.auth, transport, &core.clock);
     Ok(Intake::for_callers(core, callers))
 }
@@ -153,6 +160,25 @@ pub fn token_refresher(settings: &Settings) -> Result<Refresher, NotOpened> {
     let (vault, state) = (&settings.vault, &settings.state);
     let core = core_over(transport, vault, state, &settings.allowed)?;
     Ok(Refresher::new(core, settings.connections.clone()))
+}
+
+/// Azure's own list of alerts, asked for as who asks the vault.
+fn alert_history(
+    vault: &KeyVaultLocation,
+    transport: &Arc<dyn Transport>,
+) -> Arc<dyn AlertHistory> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let identity = AzureTokens::new(
+        vault.identity.clone(),
+        Arc::clone(transport),
+        Arc::clone(&clock),
+    );
+    Arc::new(AlertsManagement::new(
+        Arc::clone(transport),
+        Arc::new(identity),
+        clock,
+        vault.resource_manager.clone(),
+    ))
 }
 
 /// Who may call, as the settings say.

@@ -62,7 +62,9 @@ impl Entra {
             tenant: tenant.to_owned(),
             apps: Vec::new(),
             managed: None,
-            resources: vec!["https://vault.azure.net".to_owned()],
+            resources: ["vault.azure.net", "management.azure.com"]
+                .map(|host| format!("https://{host}"))
+                .to_vec(),
             trusted: BTreeMap::new(),
             no_token: None,
             given: 0,

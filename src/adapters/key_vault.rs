@@ -3,7 +3,7 @@
 //! Nothing is built and nobody is asked before the first call. The client's own retries are off: what goes wrong is told at
 //! once, and those who call know when to come back. The challenge, the tokens and their renewal are the client's.
 
-mod identity;
+pub(in crate::adapters) mod identity;
 mod meaning;
 mod pipe;
 mod web_identity;

@@ -58,6 +58,15 @@ impl Cloud {
         }
     }
 
+    /// The host of Azure Resource Manager, which is also whom its tokens are for.
+    pub fn resource_manager(self) -> &'static str {
+        match self {
+            Self::Public => "management.azure.com",
+            Self::UsGovernment => "management.usgovcloudapi.net",
+            Self::China => "management.chinacloudapi.cn",
+        }
+    }
+
     /// The issuer's host in v1.0 tokens.
     fn issuer_v1(self) -> &'static str {
         match self {

@@ -16,6 +16,8 @@ pub struct KeyVaultLocation {
     pub url: KeyVaultUrl,
     /// As whom.
     pub identity: Identity,
+    /// Where the alerts of its cloud are listed: `ITSMC_RESOURCE_MANAGER`, else the cloud's own.
+    pub resource_manager: url::Url,
 }
 
 /// Who reads the settings: a function on a platform, or a person's command.
@@ -45,7 +47,22 @@ pub(super) fn location(
         },
     })?;
     let identity = identity(url.cloud(), variable, reader)?;
-    Ok(KeyVaultLocation { url, identity })
+    let resource_manager = match variable("ITSMC_RESOURCE_MANAGER") {
+        Some(said) => address("ITSMC_RESOURCE_MANAGER", &said, &["http", "https"])?,
+        None => {
+            let host = url.cloud().unwrap_or(Cloud::Public).resource_manager();
+            address(
+                "ITSMC_RESOURCE_MANAGER",
+                &format!("https://{host}"),
+                &["https"],
+            )?
+        }
+    };
+    Ok(KeyVaultLocation {
+        url,
+        identity,
+        resource_manager,
+    })
 }
 
 fn identity(

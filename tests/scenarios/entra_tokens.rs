@@ -152,7 +152,6 @@ async fn the_health_page_is_for_its_key() {
 #[tokio::test]
 #[expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
     reason = "it says whether it was skipped, and reads what the witness has written"
 )]
 async fn a_server_that_we_did_not_write_signs_what_we_take_and_what_we_do_not() {

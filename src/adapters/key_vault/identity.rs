@@ -27,7 +27,7 @@ pub(super) const ENTRA: &str = "Entra";
 pub(super) const PLATFORM: &str = "the platform's identity endpoint";
 
 /// The credential of an identity.
-pub(super) fn credential(
+pub(in crate::adapters) fn credential(
     identity: &Identity,
     transport: &Arc<dyn Transport>,
     clock: &Arc<dyn Clock>,

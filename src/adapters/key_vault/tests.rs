@@ -14,10 +14,11 @@ use simulators::machine::{Delivery, Machine as _};
 use simulators::server::now_ms;
 
 use super::*;
+use crate::adapters::azure_tokens::AzureTokens;
 use crate::adapters::clock::SystemClock;
 use crate::domain::key_vault::{App, AwsRole};
 use crate::domain::network::AllowedHosts;
-use crate::ports::{TransportFailure, TransportTrouble};
+use crate::ports::{AzureIdentity as _, TransportFailure, TransportTrouble};
 
 const NAME: &str = "itsm-connection-contoso";
 
@@ -172,6 +173,38 @@ async fn an_aws_role_is_taken_in_place_of_a_secret() {
         .filter(|host| host.starts_with("sts."))
         .count();
     assert_eq!(sts, 1);
+}
+
+#[tokio::test]
+async fn the_same_identity_has_tokens_for_azures_other_services() {
+    const SCOPE: &str = "https://management.azure.com/.default";
+    let bed = Bed::new();
+    let tokens = |identity| {
+        let transport: Arc<dyn Transport> = Arc::<Bed>::clone(&bed);
+        AzureTokens::new(identity, transport, Arc::new(SystemClock::default()))
+    };
+    let within = Duration::from_secs(5);
+    for identity in [with_secret("demo-app-secret"), aws()] {
+        let tokens = tokens(identity);
+        let first = tokens.token(SCOPE, within).await.unwrap();
+        let again = tokens.token(SCOPE, within).await.unwrap();
+        assert_eq!(first.expose(), again.expose());
+    }
+    let to_entra = bed
+        .hosts()
+        .iter()
+        .filter(|host| host.starts_with("login."))
+        .count();
+    assert_eq!(to_entra, 2, "one token each, and then it is kept");
+    let failure = tokens(with_secret("canary-secret"))
+        .token(SCOPE, within)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (failure.effect, failure.kind),
+        (Effect::NotSent, Kind::Unauthorized)
+    );
+    assert!(!failure.to_string().contains("canary"), "{failure}");
 }
 
 #[tokio::test]

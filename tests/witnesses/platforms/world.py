@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -119,14 +120,63 @@ def definition(product):
     }
 
 
-class FileVault:
-    """Connections in a folder."""
+class KeyVault:
+    """Connections in Azure Key Vault, as our simulator: the vault, Entra, the platform's identity endpoint and AWS's STS."""
 
-    def __init__(self, name, product):
-        folder = os.path.join(FOLDER, name)
-        os.mkdir(folder, 0o700)
-        path = os.path.join(folder, "itsm-connection-contoso.json")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-            json.dump(definition(product), file)
-        self.addresses = []
-        self.environment = {"ITSMC_VAULT": f"file://{folder}"}
+    tenant, app = "aaaaaaaa-0001-4000-8000-000000000001", "bbbbbbbb-0001-4000-8000-000000000001"
+    region = "us-east-1"
+
+    def __init__(self, number, identity):
+        self.port = free_port()
+        self.addresses = [f"127.0.0.1:{self.port}"]
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.ca = os.path.join(FOLDER, f"ca-{number}.pem")
+        app = {"AZURE_TENANT_ID": self.tenant, "AZURE_CLIENT_ID": self.app, "AZURE_AUTHORITY_HOST": self.url}
+        self.name, as_whom = {
+            "aws": ("Key Vault by the function's AWS role", {
+                **app, "AWS_ENDPOINT_URL_STS": self.url, "AWS_REGION": self.region, "AWS_ACCESS_KEY_ID": "test",
+                "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test",
+            }),
+            "managed": ("Key Vault by a managed identity", {
+                "IDENTITY_ENDPOINT": f"{self.url}/msi/token", "IDENTITY_HEADER": "demo-identity-header",
+            }),
+            "secret": ("Key Vault by an app's secret", {**app, "AZURE_CLIENT_SECRET": "demo-app-secret"}),
+        }[identity]
+        self.environment = {"ITSMC_VAULT": self.url, "SSL_CERT_FILE": self.ca, **as_whom}
+
+        config = os.path.join(FOLDER, f"key-vault-{number}.json")
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({"region": self.region, "aws_key": ["test", "test", "test"]}, file)
+        command = [
+            os.environ["KEY_VAULT_SIMULATOR"], "--listen", self.addresses[0], "--tls-ca-out", self.ca, "--config", config,
+        ]
+        start(f"key-vault-{number}", command)
+        wait_for("the key vault", listens(self.port))
+
+    def keep(self, product):
+        """The connection, as `itsmc connection add` would store it."""
+        form = {
+            "grant_type": "client_credentials", "client_id": self.app, "client_secret": "demo-app-secret",
+            "scope": "https://vault.azure.net/.default",
+        }
+        given = self.call("POST", f"/{self.tenant}/oauth2/v2.0/token", urllib.parse.urlencode(form), {
+            "Content-Type": "application/x-www-form-urlencoded",
+        })
+        self.call("PUT", "/secrets/itsm-connection-contoso?api-version=7.6", json.dumps({"value": json.dumps(definition(product))}), {
+            "Content-Type": "application/json", "Authorization": f"Bearer {given['access_token']}",
+        })
+
+    def goes_away(self):
+        self.call("POST", "/__simulator/faults", json.dumps({"kind": "any", "fault": {"status": {"code": 503}}, "times": "always"}), {})
+
+    def comes_back(self):
+        self.call("DELETE", "/__simulator/faults", None, {})
+
+    def call(self, method, path, body, headers):
+        context = ssl.create_default_context(cafile=self.ca)
+        client = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20, context=context)
+        client.request(method, path, body, headers)
+        reply = client.getresponse()
+        answer = json.loads(reply.read())
+        assert reply.status == 200, (method, path, reply.status, answer)
+        return answer
