@@ -15,6 +15,7 @@ pub mod refresh_tokens;
 pub mod retention;
 pub mod settle;
 pub mod ship;
+pub mod sync_records;
 pub mod test_connection;
 pub mod token_status;
 

@@ -10,6 +10,7 @@ pub mod local;
 pub mod refresher;
 pub mod reply;
 pub mod route;
+pub mod syncer;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::settings::{Platform, Settings, SettingsError};
 use crate::telemetry::{self, Lines};
 use intake::Intake;
 use refresher::Refresher;
+use syncer::Syncer;
 
 /// What a function does, whatever it runs on.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub enum Function {
     CreateWorkItem(Arc<Intake>),
     /// Renews tokens ahead of their end.
     TokenRefresher(Arc<Refresher>),
+    /// Reads records of the ITSM products back.
+    ScheduledSync(Arc<Syncer>),
     /// Has nothing to do in this version, and says so.
     NothingYet {
         /// The function's name.

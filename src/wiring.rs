@@ -1,5 +1,7 @@
 //! Settings → adapters → flows. It knows everything and is known by nobody; nothing here asks the outside anything.
 
+mod sync;
+
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -31,6 +33,7 @@ use crate::settings::{
     CloudStore, KeyVaultLocation, RowsLocation, Settings, StateLocation, VaultLocation,
 };
 use crate::stores::soundness::Backend;
+pub use sync::{NotWired, rows, scheduled_sync};
 
 /// What the flows work with, as the settings say.
 pub fn core(

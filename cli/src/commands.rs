@@ -6,6 +6,7 @@ mod dead;
 mod explain;
 mod record;
 mod status;
+mod sync;
 mod tokens;
 mod up;
 
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Tokens(tokens::Tokens),
     Status(status::Status),
+    #[command(subcommand)]
+    Sync(sync::Sync),
     /// Look at and try again what was given up or not understood
     #[command(subcommand)]
     Dead(dead::Dead),
@@ -71,6 +74,7 @@ impl Command {
             | Self::Record(_)
             | Self::Tokens(_)
             | Self::Status(_)
+            | Self::Sync(_)
             | Self::Dead(_)
             | Self::Explain(_) => "off",
         }
@@ -86,6 +90,7 @@ pub(crate) async fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Record(record) => record.run(&cli.data, output).await,
         Command::Tokens(tokens) => tokens.run(&cli.data, output).await,
         Command::Status(status) => status.run(&cli.data, output).await,
+        Command::Sync(sync) => sync.run(&cli.data, output).await,
         Command::Dead(dead) => dead.run(&cli.data, output).await,
         Command::Explain(explain) => explain.run(&cli.data, output).await,
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use itsm_connector::domain::network::AllowedHosts;
 use itsm_connector::flows::Core;
-use itsm_connector::ports::Vault;
+use itsm_connector::ports::{RowSink, Vault};
 use itsm_connector::settings::{self, StateLocation, VaultLocation};
 use itsm_connector::wiring;
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,15 @@ impl Desk {
                 "state in memory is seen by its own process only; its `/api/health` says how it does",
             )),
         }
+    }
+
+    /// Where rows go.
+    pub(crate) fn rows(&self) -> Result<Arc<dyn RowSink>, Failure> {
+        let (places, proxy) = (&self.places, self.places.proxy.as_ref());
+        files::make_folder(&self.folder)?;
+        wiring::rows(&places.rows, &places.vault, &places.allowed, proxy).map_err(|not| {
+            Failure::does_not_work(not.to_string(), "docs/sync.md says where rows can go")
+        })
     }
 
     /// What the flows work with. The folders are made where they are missing.

@@ -21,6 +21,7 @@ use super::intake::{BODY_BYTES_MAX, Intake, Opened};
 use super::local::asked_to_stop;
 use super::refresher;
 use super::reply::Reply;
+use super::syncer;
 use envelope::{Envelope, Trigger};
 
 /// How long what is pending may be worked on at a tick. The next comes after a minute, and a function of the Consumption
@@ -107,6 +108,7 @@ async fn drain(function: &Function, tick: &Tick) {
         Function::TokenRefresher(refresher) => {
             refresher.run(refresher::WITHIN).await;
         }
+        Function::ScheduledSync(syncer) => syncer.run(syncer::WITHIN).await,
         Function::NothingYet { name } => {
             tracing::warn!(
                 function = name,
@@ -171,9 +173,12 @@ impl CustomHandler {
             (Some(Trigger::Http(call)), Function::CreateWorkItem(intake)) => {
                 envelope::answered(&answer(intake, *call).await)
             }
-            (Some(Trigger::Http(_)), Function::NothingYet { .. } | Function::TokenRefresher(_)) => {
-                envelope::answered(&Reply::unknown_path())
-            }
+            (
+                Some(Trigger::Http(_)),
+                Function::NothingYet { .. }
+                | Function::TokenRefresher(_)
+                | Function::ScheduledSync(_),
+            ) => envelope::answered(&Reply::unknown_path()),
             (None, _) => {
                 tracing::error!(
                     function = name,

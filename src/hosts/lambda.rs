@@ -123,6 +123,11 @@ async fn handle(
             let left = left(deadline, &*intake.core().clock);
             create_work_item(intake, event.payload.get(), left).await
         }
+        Function::ScheduledSync(syncer) => {
+            let left = left(deadline, &*syncer.core().clock);
+            syncer.run(left).await;
+            Ok(raw("{\"outcome\":\"synchronised\"}".to_owned()))
+        }
         // Whoever wakes it and by which event is all the same: what to do is in the state (rule R43).
         Function::TokenRefresher(refresher) => {
             let left = left(deadline, &*refresher.core().clock);

@@ -13,6 +13,7 @@ use super::http_server::{self, Answers};
 use super::intake::Intake;
 use super::refresher::{self, Refresher};
 use super::reply::Reply;
+use super::syncer::{self, Syncer};
 
 /// How often what is pending is finished, and how long one run may take.
 const DRAIN_EVERY: Duration = Duration::from_secs(60);
@@ -33,6 +34,14 @@ pub async fn serve(function: Function, listen: SocketAddr) -> std::io::Result<()
             tracing::info!(address = %listener.local_addr()?, "listening");
             serve_until(intake, listener, asked_to_stop()).await
         }
+        Function::ScheduledSync(syncer) => {
+            tokio::select! {
+                biased;
+                () = asked_to_stop() => {}
+                () = sync_for_ever(&syncer) => {}
+            }
+            Ok(())
+        }
         Function::TokenRefresher(refresher) => {
             let stop = async {
                 asked_to_stop().await;
@@ -45,6 +54,14 @@ pub async fn serve(function: Function, listen: SocketAddr) -> std::io::Result<()
             }
             Ok(())
         }
+    }
+}
+
+/// Reads records back, at the start and then every few minutes. A run that is cut off loses nothing.
+async fn sync_for_ever(syncer: &Syncer) {
+    loop {
+        syncer.run(syncer::WITHIN).await;
+        syncer.core().clock.sleep(syncer::EVERY).await;
     }
 }
 

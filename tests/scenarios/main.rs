@@ -43,3 +43,4 @@ mod state_is_damaged;
 mod store_calls;
 mod store_fails;
 mod storms;
+mod sync_records;

@@ -1,14 +1,13 @@
-//! `scheduled-sync`: records of the ITSM product go to Log Analytics. It has nothing to do yet in this version, and says so.
+//! `scheduled-sync`: records that changed in the ITSM product go to Log Analytics.
 
-use std::convert::Infallible;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use itsm_connector::hosts::{self, Function};
+use itsm_connector::wiring;
 
 fn main() -> ExitCode {
-    hosts::run(|_| {
-        Ok::<_, Infallible>(Function::NothingYet {
-            name: "scheduled-sync",
-        })
+    hosts::run_timer(|settings| {
+        wiring::scheduled_sync(settings).map(|syncer| Function::ScheduledSync(Arc::new(syncer)))
     })
 }

@@ -64,13 +64,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// At the first run, at `now`: the first window begins an overlap before that, and the backfill ends there, so that
-    /// nothing is read twice.
+    /// At the first run, at `now`: an overlap before what is settled. The backfill ends there, so that nothing is read twice.
     pub fn begin(rules: &Rules, now: Timestamp, run: &str) -> Self {
-        let complete_until = super::whole_second(now.minus(rules.settle_lag));
+        let settled = super::whole_second(now.minus(rules.settle_lag));
+        let began_at = settled.minus(rules.overlap);
         Self {
-            began_at: complete_until.minus(rules.overlap),
-            complete_until,
+            began_at,
+            complete_until: began_at,
             open: None,
             seen: Seen::default(),
             rows: 0,
@@ -83,7 +83,12 @@ impl Live {
     pub fn open_next(&mut self, rules: &Rules, now: Timestamp) -> bool {
         if self.open.is_none() {
             let next = rules.live_window(self.complete_until, now);
-            self.open = next.map(Open::new);
+            self.open = next.map(|window| {
+                Open::new(Window {
+                    from: window.from.max(self.began_at),
+                    ..window
+                })
+            });
         }
         self.open.is_some()
     }

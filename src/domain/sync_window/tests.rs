@@ -62,9 +62,10 @@ fn slices_go_back_from_the_newest_and_leave_no_gap() {
 fn the_first_live_window_begins_where_the_backfill_ends() {
     let rules = Rules::default();
     let mut live = Live::begin(&rules, at(100_000), "r");
-    assert!(!live.open_next(&rules, at(100_000)), "nothing to read yet");
-    assert!(live.open_next(&rules, at(100_060)));
-    assert_eq!(live.open.unwrap().window.from, live.began_at);
+    assert!(live.open_next(&rules, at(100_000)));
+    let first = live.open.unwrap().window;
+    assert_eq!((first.from, first.until), (live.began_at, at(99_940)));
+    assert_eq!(live.complete_until, live.began_at, "nothing is there yet");
 }
 
 #[test]
