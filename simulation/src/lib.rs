@@ -35,6 +35,7 @@ pub mod shape;
 pub mod stop;
 pub mod store;
 pub mod swarm;
+pub mod sync;
 pub mod tokens;
 pub mod transport;
 pub mod vault;

@@ -12,6 +12,7 @@ use simulation::report::{SEEDS_FOR_SOMETIMES, Tally};
 use simulation::seeds::{self, Request};
 use simulation::stop::Stop;
 use simulation::swarm::Variant;
+use simulation::sync::{self, Bug};
 use simulation::tokens;
 
 /// A fifth of a run is making and dropping small things; this allocator takes half of that off. Only this program has it:
@@ -59,6 +60,9 @@ struct Arguments {
     /// Take each defence away in turn, and see each of them missed within the seeds that its share allows.
     #[arg(long, conflicts_with_all = ["seeds", "seed", "exhaustive", "planted"])]
     planted_bugs: bool,
+    /// Run the sync before a table that changes while it is read; with `--planted-bugs` each of its defences taken away.
+    #[arg(long, conflicts_with_all = ["exhaustive", "planted", "measure"])]
+    sync: bool,
     /// With how many of so many seeds each planted bug, or the one that is named, is found.
     #[arg(long, value_name = "SEEDS", conflicts_with_all = ["seeds", "seed", "exhaustive"])]
     measure: Option<u64>,
@@ -112,6 +116,9 @@ fn main() -> ExitCode {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         };
+    }
+    if arguments.sync {
+        return sync_all(&arguments, began);
     }
     if arguments.planted_bugs || arguments.measure.is_some() {
         return hunt_all(&arguments, began);
@@ -224,6 +231,55 @@ fn watched(
 
 fn println_out(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Seeds within which a planted bug of the sync must be found.
+const SYNC_BUG_SEEDS: u64 = 60;
+
+/// Runs the sync's seeds, or hunts its planted bugs.
+fn sync_all(arguments: &Arguments, began: Instant) -> ExitCode {
+    if arguments.planted_bugs {
+        let mut all_found = true;
+        for bug in Bug::ALL {
+            let mut seeds = arguments.from..arguments.from + SYNC_BUG_SEEDS;
+            let first = seeds.find(|seed| !sync::run_seed(*seed, Some(bug)).violations.is_empty());
+            all_found &= first.is_some();
+            let told = first.map_or("NOT FOUND".to_owned(), |seed| {
+                format!("found by seed {seed}")
+            });
+            println_out(&format!("  {:<28} {told}", bug.as_str()));
+        }
+        return if all_found {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+    }
+    let seeds = if arguments.seed.is_empty() {
+        (arguments.from..arguments.from.saturating_add(arguments.seeds)).collect()
+    } else {
+        arguments.seed.clone()
+    };
+    let is_over = || {
+        arguments
+            .time_box
+            .is_some_and(|time_box| began.elapsed() >= time_box)
+    };
+    let sum = sync::run_all(&seeds, &is_over);
+    println_out(&format!(
+        "{}sync: {:.0} s",
+        sum.as_text(),
+        began.elapsed().as_secs_f64()
+    ));
+    if sum.seeds < arguments.at_least {
+        println_out(&format!("TOO FEW SEEDS: {}", sum.seeds));
+        return ExitCode::FAILURE;
+    }
+    if sum.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Hunts each planted bug; red if one is not found.
