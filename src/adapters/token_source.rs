@@ -100,8 +100,9 @@ impl TokenSource {
         if now < held.renews_at {
             return Ok(secret);
         }
-        // Ahead of its end: whatever comes of it, there is a token that serves.
-        Ok(self.look_ahead(&mut current, asked).await.unwrap_or(secret))
+        // Ahead of its end there is a token that serves; unless the product asks to be left alone, which no token changes.
+        let ahead = self.look_ahead(&mut current, asked).await?;
+        Ok(ahead.unwrap_or(secret))
     }
 
     /// Another token than `refused`, which the product did not accept.
@@ -158,22 +159,36 @@ impl TokenSource {
     }
 
     /// Looks for the next token while this one still serves: the issuer is asked where that costs nobody anything, else
-    /// the vault, which the refresher fills. `None`: there is none yet.
-    async fn look_ahead(&self, current: &mut Current, asked: Asked) -> Option<Secret> {
+    /// the vault, which the refresher fills. `None`: there is none yet. It fails only if the issuer, which is the product,
+    /// asks to be left alone.
+    async fn look_ahead(
+        &self,
+        current: &mut Current,
+        asked: Asked,
+    ) -> Result<Option<Secret>, CallFailure> {
         let within = self.left(asked).min(LOOK_AHEAD_MAX);
         let found = match self.grant {
             Grant::ClientCredentials => {
-                let issued = self.endpoint.obtain(By::ClientCredentials, within).await;
-                issued.ok().map(|issued| issued.access)
+                match self.endpoint.obtain(By::ClientCredentials, within).await {
+                    Ok(issued) => Some(issued.access),
+                    Err(failure)
+                        if failure.kind == Kind::RateLimited || failure.retry_after().is_some() =>
+                    {
+                        return Err(failure);
+                    }
+                    Err(_) => None,
+                }
             }
             Grant::Password => {
                 let stored = self.stored(within).await;
                 stored.ok().and_then(|set| set.access)
             }
         };
-        let held = current.held.as_mut()?;
+        let Some(held) = current.held.as_mut() else {
+            return Ok(None);
+        };
         let is_later = |token: &AccessToken| token.expires_at > held.token.expires_at;
-        match (found, self.grant) {
+        Ok(match (found, self.grant) {
             (Some(token), Grant::ClientCredentials) => Some(self.hold(current, token)),
             (Some(token), Grant::Password) if is_later(&token) => Some(self.hold(current, token)),
             (None, Grant::ClientCredentials) => {
@@ -185,7 +200,7 @@ impl TokenSource {
                 held.renews_at = held.sent_until;
                 None
             }
-        }
+        })
     }
 
     fn left(&self, asked: Asked) -> Duration {

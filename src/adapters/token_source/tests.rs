@@ -29,6 +29,8 @@ struct World {
     asked: AtomicUsize,
     /// What it gives next, and for how many seconds; nothing: it is away.
     gives: Mutex<Option<(String, i64)>>,
+    /// It asks everybody to be left alone.
+    is_busy: AtomicBool,
 }
 
 #[async_trait]
@@ -50,6 +52,11 @@ impl Transport for World {
         _: Duration,
     ) -> Result<http::Response<Bytes>, TransportFailure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.is_busy.load(Ordering::Relaxed) {
+            let response = http::Response::builder().status(429);
+            let response = response.header("retry-after", "3600");
+            return Ok(response.body(Bytes::new()).unwrap());
+        }
         let Some((token, seconds)) = self.gives.lock().unwrap().clone() else {
             return Err(TransportFailure::Unknown(TransportTrouble::TimedOut));
         };
@@ -230,6 +237,23 @@ async fn a_token_that_still_serves_is_used_while_the_issuer_is_away() {
     assert_eq!(world.counts(), (0, 1 + 7), "asked again every half minute");
     world.pass(MINUTE);
     assert!(reader.bearer(WITHIN).await.is_err(), "it has ended");
+}
+
+/// The token would do, but the product has said to all of us that it wants no calls: the gate must hear of it.
+#[tokio::test]
+async fn an_issuer_that_asks_to_be_left_alone_is_heard_although_the_token_still_serves() {
+    let world = Arc::new(World::default());
+    world.gives("a1", 1800);
+    let reader = reader(&world, BY_CLIENT, false);
+    assert_eq!(bearer(&reader).await, "a1");
+    world.is_busy.store(true, Ordering::Relaxed);
+    world.pass(26 * MINUTE);
+    let failure = reader.bearer(WITHIN).await.unwrap_err();
+    assert_eq!(
+        (failure.effect, failure.kind),
+        (Effect::NotSent, Kind::RateLimited)
+    );
+    assert_eq!(failure.retry_after(), Some(Duration::from_secs(3600)));
 }
 
 /// ServiceNow may give the same access token again inside its life; the issuer is not asked before each call then.
