@@ -90,6 +90,8 @@ pub async fn run(core: &Core, budget: Budget) {
     if !core.looked.is_due(core.clock.monotonic()) || !budget.can_start(&*core.clock, TIME_MIN) {
         return;
     }
+    // Written down first: a vault that does not list its names is asked again in a few minutes, not at each drain.
+    core.looked.next_at(core.clock.monotonic() + LOOK_EVERY / 5);
     let names = match core.connections.names().await {
         Ok(names) => names,
         Err(failure) => {
