@@ -2,6 +2,7 @@
 //! this looks and picks.
 
 pub mod azure_functions;
+mod function;
 pub mod health;
 mod http_server;
 pub mod intake;
@@ -17,42 +18,26 @@ use std::sync::Arc;
 
 use crate::settings::{Platform, Settings, SettingsError};
 use crate::telemetry::{self, Lines};
-use intake::Intake;
-use refresher::Refresher;
-use syncer::Syncer;
-
-/// What a function does, whatever it runs on.
-#[derive(Debug, Clone)]
-pub enum Function {
-    /// Takes alerts, and finishes what is pending every minute.
-    CreateWorkItem(Arc<Intake>),
-    /// Renews tokens ahead of their end.
-    TokenRefresher(Arc<Refresher>),
-    /// Reads records of the ITSM products back.
-    ScheduledSync(Arc<Syncer>),
-    /// Has nothing to do in this version, and says so.
-    NothingYet {
-        /// The function's name.
-        name: &'static str,
-    },
-}
+pub use function::{Function, NotListed, Rhythm, TakesAlerts};
 
 /// Runs a function to its end: logging, a runtime of one thread, the settings, then the host. Everything that goes wrong
 /// before alerts can be taken ends here, in one line for the person who deploys.
-pub fn run<E: std::error::Error>(build: impl FnOnce(&Settings) -> Result<Function, E>) -> ExitCode {
+pub fn run<E: std::error::Error>(
+    build: impl FnOnce(&Settings) -> Result<Arc<dyn Function>, E>,
+) -> ExitCode {
     run_with(Settings::from_env, build)
 }
 
 /// The same for a function that has no webhook.
 pub fn run_timer<E: std::error::Error>(
-    build: impl FnOnce(&Settings) -> Result<Function, E>,
+    build: impl FnOnce(&Settings) -> Result<Arc<dyn Function>, E>,
 ) -> ExitCode {
     run_with(Settings::of_timer_from_env, build)
 }
 
 fn run_with<E: std::error::Error>(
     settings: impl FnOnce() -> Result<Settings, SettingsError>,
-    build: impl FnOnce(&Settings) -> Result<Function, E>,
+    build: impl FnOnce(&Settings) -> Result<Arc<dyn Function>, E>,
 ) -> ExitCode {
     telemetry::start(&crate::settings::log_filter(), Lines::Stdout);
     let settings = match settings() {

@@ -26,6 +26,7 @@ use crate::domain::network::AllowedHosts;
 use crate::domain::webhook_auth::WebhookAuth;
 use crate::flows::callers::Callers;
 use crate::flows::{Core, Outside};
+use crate::hosts::Function;
 use crate::hosts::intake::Intake;
 use crate::hosts::refresher::Refresher;
 use crate::ports::{AlertHistory, AzureIdentity, Clock, RowSink, Transport, Vault};
@@ -146,7 +147,7 @@ pub fn row_sink(
 }
 
 /// `create-work-item`: the intake over the flows.
-pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
+pub fn create_work_item(settings: &Settings) -> Result<Arc<dyn Function>, NotOpened> {
     let transport = transport(&settings.allowed, settings.proxy.as_ref());
     let (vault, state) = (&settings.vault, &settings.state);
     let mut core = core_over(Arc::clone(&transport), vault, state, &settings.allowed)?;
@@ -154,15 +155,16 @@ pub fn create_work_item(settings: &Settings) -> Result<Intake, NotOpened> {
         core = core.with_alert_history(alert_history(vault, &transport));
     }
     let callers = callers(&settings.auth, transport, &core.clock);
-    Ok(Intake::for_callers(core, callers))
+    Ok(Arc::new(Intake::for_callers(core, callers)))
 }
 
 /// `token-refresher`: the renewals over the flows.
-pub fn token_refresher(settings: &Settings) -> Result<Refresher, NotOpened> {
+pub fn token_refresher(settings: &Settings) -> Result<Arc<dyn Function>, NotOpened> {
     let transport = transport(&settings.allowed, settings.proxy.as_ref());
     let (vault, state) = (&settings.vault, &settings.state);
     let core = core_over(transport, vault, state, &settings.allowed)?;
-    Ok(Refresher::new(core, settings.connections.clone()))
+    let only = settings.connections.clone();
+    Ok(Arc::new(Refresher::new(core, only)))
 }
 
 /// Azure's own list of alerts, asked for as who asks the vault.

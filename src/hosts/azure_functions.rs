@@ -8,25 +8,19 @@ mod envelope;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{Method, StatusCode};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Function;
 use super::http_server::{self, Answers};
-use super::intake::{BODY_BYTES_MAX, Intake, Opened};
+use super::intake::{BODY_BYTES_MAX, Opened};
 use super::local::asked_to_stop;
-use super::refresher;
 use super::reply::Reply;
-use super::syncer;
+use super::{Function, TakesAlerts};
+use crate::flows::create_work_item::ANSWER_WITHIN;
 use envelope::{Envelope, Trigger};
-
-/// How long what is pending may be worked on at a tick. The next comes after a minute, and a function of the Consumption
-/// plan has five (azure-platform §5.4).
-const DRAIN_WITHIN: Duration = Duration::from_secs(55);
 
 /// Longest envelope: a body is a string in it, whose quotes and line ends are escaped, and metadata repeat the query and
 /// headers.
@@ -48,7 +42,10 @@ pub fn bind(port: u16) -> std::io::Result<std::net::TcpListener> {
 }
 
 /// Serves a function to the Functions host until that ends it.
-pub async fn serve(function: Function, listener: std::net::TcpListener) -> std::io::Result<()> {
+pub async fn serve(
+    function: Arc<dyn Function>,
+    listener: std::net::TcpListener,
+) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     serve_until(function, listener, asked_to_stop()).await;
     Ok(())
@@ -56,34 +53,38 @@ pub async fn serve(function: Function, listener: std::net::TcpListener) -> std::
 
 /// The same until `stop` ends.
 pub async fn serve_until(
-    function: Function,
+    function: Arc<dyn Function>,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) {
     let (ticks, mut ticked) = mpsc::channel(TICKS_WAITING_MAX);
     let handler = Arc::new(CustomHandler {
-        function: function.clone(),
+        function: Arc::clone(&function),
         ticks,
     });
     // One drain after the other: a second one at once would find the lease taken.
     let draining = async {
         while let Some(tick) = ticked.recv().await {
-            drain(&function, &tick).await;
+            tracing::debug!(
+                function = tick.name,
+                is_late = tick.is_late,
+                "the timer ticked"
+            );
+            // What went wrong is in the log. To the host a tick has ended, or it would do the same again at once.
+            let _ = function.tick(function.rhythm().within).await;
             // The host may have given up waiting for it.
             let _ = tick.done.send(());
         }
     };
     let stop = async {
         stop.await;
-        if let Function::TokenRefresher(refresher) = &function {
-            refresher.at_rest().await;
-        }
+        function.at_rest().await;
     };
     http_server::serve_until(handler, listener, draining, stop).await;
 }
 
 struct CustomHandler {
-    function: Function,
+    function: Arc<dyn Function>,
     ticks: mpsc::Sender<Tick>,
 }
 
@@ -93,29 +94,6 @@ struct Tick {
     name: String,
     is_late: bool,
     done: oneshot::Sender<()>,
-}
-
-async fn drain(function: &Function, tick: &Tick) {
-    match function {
-        Function::CreateWorkItem(intake) => {
-            tracing::debug!(
-                function = tick.name,
-                is_late = tick.is_late,
-                "the timer ticked"
-            );
-            intake.drain(DRAIN_WITHIN).await;
-        }
-        Function::TokenRefresher(refresher) => {
-            refresher.run(refresher::WITHIN).await;
-        }
-        Function::ScheduledSync(syncer) => syncer.run(syncer::WITHIN).await,
-        Function::NothingYet { name } => {
-            tracing::warn!(
-                function = name,
-                "this function has nothing to do yet in this version"
-            );
-        }
-    }
 }
 
 impl Answers for CustomHandler {
@@ -133,7 +111,7 @@ impl Answers for CustomHandler {
 impl CustomHandler {
     /// A request that the host sends on as it came.
     async fn forwarded(&self, request: http::Request<Incoming>) -> Reply {
-        let Function::CreateWorkItem(intake) = &self.function else {
+        let Some(intake) = self.function.webhook() else {
             return Reply::unknown_path();
         };
         if lost_its_body(&request) {
@@ -165,20 +143,15 @@ impl CustomHandler {
                 return Reply::bad_request();
             }
         };
-        match (envelope.trigger(), &self.function) {
+        match (envelope.trigger(), self.function.webhook()) {
             (Some(Trigger::Timer { is_late }), _) => {
                 self.tick(name, is_late).await;
                 envelope::done()
             }
-            (Some(Trigger::Http(call)), Function::CreateWorkItem(intake)) => {
+            (Some(Trigger::Http(call)), Some(intake)) => {
                 envelope::answered(&answer(intake, *call).await)
             }
-            (
-                Some(Trigger::Http(_)),
-                Function::NothingYet { .. }
-                | Function::TokenRefresher(_)
-                | Function::ScheduledSync(_),
-            ) => envelope::answered(&Reply::unknown_path()),
+            (Some(Trigger::Http(_)), None) => envelope::answered(&Reply::unknown_path()),
             (None, _) => {
                 tracing::error!(
                     function = name,
@@ -205,12 +178,14 @@ impl CustomHandler {
 }
 
 /// The webhook, for a request in an envelope.
-async fn answer(intake: &Intake, call: envelope::Call) -> Reply {
-    let accepted = match Box::pin(intake.open(call.head())).await {
+async fn answer(intake: &dyn TakesAlerts, call: envelope::Call) -> Reply {
+    let accepted = match intake.open(call.head()).await {
         Opened::Answer(reply) => return reply,
         Opened::Body(accepted) => accepted,
     };
-    intake.take(*accepted, call.body).await
+    intake
+        .take_within(*accepted, call.body, ANSWER_WITHIN)
+        .await
 }
 
 /// With `enableForwardingHttpRequest` the host copies a body only if it has a length: of a chunked one nothing arrives

@@ -16,8 +16,10 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::intake::{Head, Intake, Opened};
+use super::TakesAlerts;
+use super::intake::{Head, Opened};
 use super::reply::Reply;
+use crate::flows::create_work_item::ANSWER_WITHIN;
 use seats::{Seat, Seats};
 
 /// How long a request's body may take (row W13).
@@ -77,7 +79,7 @@ pub(super) async fn serve_until<A: Answers>(
 }
 
 /// A request of the webhook, from its head to its answer.
-pub(super) async fn webhook(intake: &Intake, request: http::Request<Incoming>) -> Reply {
+pub(super) async fn webhook(intake: &dyn TakesAlerts, request: http::Request<Incoming>) -> Reply {
     let (parts, body) = request.into_parts();
     let head = Head {
         method: &parts.method,
@@ -85,12 +87,12 @@ pub(super) async fn webhook(intake: &Intake, request: http::Request<Incoming>) -
         query: parts.uri.query(),
         headers: &parts.headers,
     };
-    let accepted = match Box::pin(intake.open(head)).await {
+    let accepted = match intake.open(head).await {
         Opened::Answer(reply) => return reply,
         Opened::Body(accepted) => accepted,
     };
     match whole(body, super::intake::BODY_BYTES_MAX).await {
-        Ok(Whole { bytes, _place }) => intake.take(*accepted, bytes).await,
+        Ok(Whole { bytes, _place }) => intake.take_within(*accepted, bytes, ANSWER_WITHIN).await,
         Err(reply) => reply,
     }
 }

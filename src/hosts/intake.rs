@@ -5,11 +5,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 
+use super::function::{Function, NotListed, Rhythm, TakesAlerts};
 use super::health;
 use super::reply::Reply;
 use super::route::{Route, route};
@@ -20,6 +22,7 @@ use crate::flows::callers::{Callers, NotAdmitted, Shown};
 use crate::flows::create_work_item::{self, ANSWER_WITHIN, Answer, Labelled, NotKept};
 use crate::flows::{Core, drain};
 use crate::inbound::webhook::{Delivery, Unverified, Verified, Webhook};
+use crate::ports::Clock;
 
 /// Longest body that is read: four times what an alert of the Common Alert Schema can be (azure-platform §1.1).
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -193,6 +196,52 @@ impl Intake {
                 "a fault in the drain"
             ),
         }
+    }
+}
+
+/// Every minute, and a function of the Consumption plan has five for it (azure-platform §5.4).
+const RHYTHM: Rhythm = Rhythm {
+    every: Duration::from_secs(60),
+    within: Duration::from_secs(55),
+};
+
+#[async_trait(?Send)]
+impl Function for Intake {
+    fn clock(&self) -> &dyn Clock {
+        &*self.core.clock
+    }
+
+    fn rhythm(&self) -> Rhythm {
+        RHYTHM
+    }
+
+    /// Finishes what is pending. What goes wrong is in the log, and the next tick goes on.
+    async fn tick(&self, within: Duration) -> Result<(), NotListed> {
+        self.drain(within).await;
+        Ok(())
+    }
+
+    fn done(&self) -> &'static str {
+        "drained"
+    }
+
+    fn webhook(&self) -> Option<&dyn TakesAlerts> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TakesAlerts for Intake {
+    async fn open(&self, head: Head<'_>) -> Opened {
+        Intake::open(self, head).await
+    }
+
+    fn invoked(&self, connection: ConnectionName, action: ActionName) -> Accepted {
+        Intake::invoked(self, connection, action)
+    }
+
+    async fn take_within(&self, accepted: Accepted, body: Bytes, within: Duration) -> Reply {
+        Intake::take_within(self, accepted, body, within).await
     }
 }
 

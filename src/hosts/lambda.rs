@@ -5,6 +5,7 @@
 
 mod request;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,9 +14,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::Function;
-use super::intake::{Intake, Opened};
+use super::intake::Opened;
 use super::reply::Reply;
+use super::{Function, NotListed, TakesAlerts};
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::ports::Clock;
 use request::Request;
@@ -59,11 +60,9 @@ pub enum NotDone {
         "the event is no request of a function URL or HTTP API (payload format 1.0 or 2.0), no schedule's, and no `{{\"connection\":…,\"action\":…,\"alert\":…}}`"
     )]
     NotOurEvent,
-    /// The refresher could not look at the connections; its log says why.
-    #[error(
-        "the connections could not be listed, so that no token was looked at; hint: the log says why"
-    )]
-    NotListed,
+    /// The connections could not be looked at.
+    #[error(transparent)]
+    NotListed(#[from] NotListed),
     /// An alert that came by a direct invocation was not kept. Lambda tries an asynchronous one again.
     #[error("{title} (status {status}): {detail}; hint: {hint}")]
     NotKept {
@@ -82,7 +81,7 @@ impl From<NotDone> for Diagnostic {
     fn from(error: NotDone) -> Self {
         let error_type = match error {
             NotDone::NotOurEvent => "NotOurEvent",
-            NotDone::NotListed => "NotListed",
+            NotDone::NotListed(_) => "NotListed",
             NotDone::NotKept { .. } => "NotKept",
         };
         Diagnostic {
@@ -93,8 +92,8 @@ impl From<NotDone> for Diagnostic {
 }
 
 /// Serves a function to the Lambda runtime until the platform ends it.
-pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
-    let function = &function;
+pub async fn serve(function: Arc<dyn Function>) -> Result<(), lambda_runtime::Error> {
+    let function = &*function;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         // Boxed: what a flow holds while it waits is large, and the runtime moves it about.
         Box::pin(handle(function, event)).await
@@ -103,7 +102,7 @@ pub async fn serve(function: Function) -> Result<(), lambda_runtime::Error> {
 }
 
 async fn handle(
-    function: &Function,
+    function: &dyn Function,
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Box<RawValue>, NotDone> {
     let deadline = event
@@ -111,32 +110,8 @@ async fn handle(
         .deadline()
         .duration_since(std::time::SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    match function {
-        Function::NothingYet { name } => {
-            tracing::warn!(
-                function = name,
-                "this function has nothing to do yet in this version"
-            );
-            Ok(raw("{\"outcome\":\"nothing to do yet\"}".to_owned()))
-        }
-        Function::CreateWorkItem(intake) => {
-            let left = left(deadline, &*intake.core().clock);
-            create_work_item(intake, event.payload.get(), left).await
-        }
-        Function::ScheduledSync(syncer) => {
-            let left = left(deadline, &*syncer.core().clock);
-            syncer.run(left).await;
-            Ok(raw("{\"outcome\":\"synchronised\"}".to_owned()))
-        }
-        // Whoever wakes it and by which event is all the same: what to do is in the state (rule R43).
-        Function::TokenRefresher(refresher) => {
-            let left = left(deadline, &*refresher.core().clock);
-            match refresher.run(left).await {
-                true => Ok(raw("{\"outcome\":\"refreshed\"}".to_owned())),
-                false => Err(NotDone::NotListed),
-            }
-        }
-    }
+    let left = left(deadline, function.clock());
+    invoke(function, event.payload.get(), left).await
 }
 
 /// What is left of the invocation's time.
@@ -155,12 +130,15 @@ fn left_at(now: Duration, deadline: Duration) -> Duration {
     left.saturating_sub(RESERVE)
 }
 
-/// One event of `create-work-item`, with so much time left for it.
-pub async fn create_work_item(
-    intake: &Intake,
+/// One event, with so much time left for it. Where there is no webhook, every event is a tick.
+pub async fn invoke(
+    function: &dyn Function,
     payload: &str,
     left: Duration,
 ) -> Result<Box<RawValue>, NotDone> {
+    let Some(intake) = function.webhook() else {
+        return tick(function, left).await;
+    };
     let shape: Shape<'_> = serde_json::from_str(payload).map_err(|_| NotDone::NotOurEvent)?;
     let version_2 = shape
         .request_context
@@ -178,15 +156,20 @@ pub async fn create_work_item(
         return invoked(intake, connection, action, alert, left).await;
     }
     if shape.detail_type.is_some() || shape.source.is_some() {
-        intake.drain(left).await;
-        return Ok(raw("{\"outcome\":\"drained\"}".to_owned()));
+        return tick(function, left).await;
     }
     Err(NotDone::NotOurEvent)
 }
 
+async fn tick(function: &dyn Function, left: Duration) -> Result<Box<RawValue>, NotDone> {
+    function.tick(left).await?;
+    let done = function.done();
+    Ok(raw(format!("{{\"outcome\":\"{done}\"}}")))
+}
+
 /// An alert by a direct invocation: whoever may invoke the function has been let in by the platform.
 async fn invoked(
-    intake: &Intake,
+    intake: &dyn TakesAlerts,
     connection: Option<String>,
     action: Option<String>,
     alert: &RawValue,
@@ -215,7 +198,7 @@ async fn invoked(
     })
 }
 
-async fn answer(intake: &Intake, request: Request, left: Duration) -> Reply {
+async fn answer(intake: &dyn TakesAlerts, request: Request, left: Duration) -> Reply {
     let accepted = match intake.open(request.head()).await {
         Opened::Answer(reply) => return reply,
         Opened::Body(accepted) => accepted,

@@ -3,85 +3,54 @@
 use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
-use super::Function;
 use super::http_server::{self, Answers};
 use super::intake::Intake;
-use super::refresher::{self, Refresher};
+use super::refresher;
 use super::reply::Reply;
-use super::syncer::{self, Syncer};
-
-/// How often what is pending is finished, and how long one run may take.
-const DRAIN_EVERY: Duration = Duration::from_secs(60);
-const DRAIN_WITHIN: Duration = Duration::from_secs(55);
+use super::{Function, Rhythm};
 
 /// Serves a function until the process is asked to stop.
-pub async fn serve(function: Function, listen: SocketAddr) -> std::io::Result<()> {
-    match function {
-        Function::NothingYet { name } => {
-            tracing::warn!(
-                function = name,
-                "this function has nothing to do yet in this version"
-            );
-            Ok(())
-        }
-        Function::CreateWorkItem(intake) => {
-            let listener = TcpListener::bind(listen).await?;
-            tracing::info!(address = %listener.local_addr()?, "listening");
-            serve_until(intake, listener, asked_to_stop()).await
-        }
-        Function::ScheduledSync(syncer) => {
-            tokio::select! {
-                biased;
-                () = asked_to_stop() => {}
-                () = sync_for_ever(&syncer) => {}
-            }
-            Ok(())
-        }
-        Function::TokenRefresher(refresher) => {
-            let stop = async {
-                asked_to_stop().await;
-                refresher.at_rest().await;
-            };
-            tokio::select! {
-                biased;
-                () = stop => {}
-                () = refresh_for_ever(&refresher) => {}
-            }
-            Ok(())
-        }
+pub async fn serve(function: Arc<dyn Function>, listen: SocketAddr) -> std::io::Result<()> {
+    if function.webhook().is_some() {
+        let listener = TcpListener::bind(listen).await?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        return serve_until(function, listener, asked_to_stop()).await;
     }
+    let stop = async {
+        asked_to_stop().await;
+        function.at_rest().await;
+    };
+    tokio::select! {
+        biased;
+        () = stop => {}
+        () = tick_for_ever(&*function) => {}
+    }
+    Ok(())
 }
 
-/// Reads records back, at the start and then every few minutes. A run that is cut off loses nothing.
-async fn sync_for_ever(syncer: &Syncer) {
-    loop {
-        syncer.run(syncer::WITHIN).await;
-        syncer.core().clock.sleep(syncer::EVERY).await;
-    }
-}
-
-/// Renews tokens, at the start and then every few minutes.
-async fn refresh_for_ever(refresher: &Refresher) {
-    loop {
-        refresher.run(refresher::WITHIN).await;
-        refresher.core().clock.sleep(refresher::EVERY).await;
-    }
-}
-
-/// Serves the intake on a listener, with its timer, until `stop` ends; then lets what is under way end.
+/// Serves the webhook of a function on a listener, with its timer, until `stop` ends; then lets what is under way end.
 pub async fn serve_until(
-    intake: Arc<Intake>,
+    function: Arc<dyn Function>,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let desk = Arc::new(Desk(Arc::clone(&intake)));
-    http_server::serve_until(desk, listener, drain_for_ever(&intake), stop).await;
+    let desk = Arc::new(Desk(Arc::clone(&function)));
+    http_server::serve_until(desk, listener, tick_for_ever(&*function), stop).await;
     Ok(())
+}
+
+/// At the start, and then as often as the function says. A tick that is cut off loses nothing, and what goes wrong in one
+/// is in the log.
+async fn tick_for_ever(function: &dyn Function) {
+    let Rhythm { every, within } = function.rhythm();
+    loop {
+        let _ = function.tick(within).await;
+        function.clock().sleep(every).await;
+    }
 }
 
 /// The same, and renews tokens beside it: everything at the desk in one process.
@@ -107,27 +76,23 @@ pub async fn serve_with_tokens_until(
         drop(running.lock().await);
     };
     let beside = async {
-        futures_util::future::join(drain_for_ever(&intake), Box::pin(refreshing)).await;
+        futures_util::future::join(tick_for_ever(&*intake), Box::pin(refreshing)).await;
     };
-    let desk = Arc::new(Desk(Arc::clone(&intake)));
+    let function: Arc<dyn Function> = Arc::<Intake>::clone(&intake);
+    let desk = Arc::new(Desk(function));
     http_server::serve_until(desk, listener, beside, stop).await;
     Ok(())
 }
 
 /// Every request is one of the webhook.
-struct Desk(Arc<Intake>);
+struct Desk(Arc<dyn Function>);
 
 impl Answers for Desk {
     async fn answer(&self, request: http::Request<Incoming>) -> Reply {
-        http_server::webhook(&self.0, request).await
-    }
-}
-
-/// Finishes what is pending, at the start and then every minute.
-async fn drain_for_ever(intake: &Intake) {
-    loop {
-        intake.drain(DRAIN_WITHIN).await;
-        intake.core().clock.sleep(DRAIN_EVERY).await;
+        match self.0.webhook() {
+            Some(webhook) => http_server::webhook(webhook, request).await,
+            None => Reply::unknown_path(),
+        }
     }
 }
 

@@ -3,11 +3,14 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt as _;
 
+use super::function::{Function, NotListed, Rhythm};
 use crate::domain::name::ConnectionName;
 use crate::flows::Core;
 use crate::flows::refresh_tokens::{self, Order};
+use crate::ports::Clock;
 
 /// How often it is to be run: the schedules in the documentation and in `infra/` say so too. Tokens are renewed two ticks
 /// ahead of their end, so that one may fail.
@@ -61,9 +64,34 @@ impl Refresher {
         }
         run(&self.core, self.only.as_deref(), span, EVERY).await
     }
+}
 
-    /// Ends when no run is under way: what an issuer gave is stored before the process ends.
-    pub(super) async fn at_rest(&self) {
+#[async_trait(?Send)]
+impl Function for Refresher {
+    fn clock(&self) -> &dyn Clock {
+        &*self.core.clock
+    }
+
+    fn rhythm(&self) -> Rhythm {
+        Rhythm {
+            every: EVERY,
+            within: WITHIN,
+        }
+    }
+
+    async fn tick(&self, within: Duration) -> Result<(), NotListed> {
+        match self.run(within).await {
+            true => Ok(()),
+            false => Err(NotListed),
+        }
+    }
+
+    fn done(&self) -> &'static str {
+        "refreshed"
+    }
+
+    /// What an issuer gave is stored before the process ends.
+    async fn at_rest(&self) {
         drop(self.running.lock().await);
     }
 }

@@ -4,10 +4,13 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt as _;
 
+use super::function::{Function, NotListed, Rhythm};
 use crate::flows::Core;
 use crate::flows::sync_records::{self, Sync};
+use crate::ports::Clock;
 
 /// How often it is to be run: the schedules in the documentation and in `infra/` say so too.
 pub const EVERY: Duration = Duration::from_secs(5 * 60);
@@ -39,6 +42,30 @@ impl Syncer {
     /// One run.
     pub async fn run(&self, span: Duration) {
         run(&self.core, &self.sync, span).await;
+    }
+}
+
+#[async_trait(?Send)]
+impl Function for Syncer {
+    fn clock(&self) -> &dyn Clock {
+        &*self.core.clock
+    }
+
+    fn rhythm(&self) -> Rhythm {
+        Rhythm {
+            every: EVERY,
+            within: WITHIN,
+        }
+    }
+
+    /// What goes wrong with a connection is in the log and in `ServiceDeskLog_CL`.
+    async fn tick(&self, within: Duration) -> Result<(), NotListed> {
+        self.run(within).await;
+        Ok(())
+    }
+
+    fn done(&self) -> &'static str {
+        "synchronised"
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::network::AllowedHosts;
 use crate::domain::secret::Secret;
 use crate::flows::sync_records::Sync;
+use crate::hosts::Function;
 use crate::hosts::syncer::Syncer;
 use crate::ports::{AzureIdentity, Clock, RowSink, Transport};
 use crate::settings::{RowsLocation, Settings, VaultLocation};
@@ -35,20 +36,18 @@ pub enum NotWired {
 }
 
 /// `scheduled-sync`: the sync over the flows.
-pub fn scheduled_sync(settings: &Settings) -> Result<Syncer, NotWired> {
+pub fn scheduled_sync(settings: &Settings) -> Result<Arc<dyn Function>, NotWired> {
     let transport = transport(&settings.allowed, settings.proxy.as_ref());
     let rows = settings.rows.as_ref().ok_or(NotWired::NoRows)?;
     let sink = sink(rows, &settings.vault, &transport)?;
     let (vault, state) = (&settings.vault, &settings.state);
     let core = core_over(transport, vault, state, &settings.allowed)?;
     let only = settings.connections.clone();
-    Ok(Syncer::new(
-        core,
-        Sync {
-            only,
-            ..Sync::into(sink)
-        },
-    ))
+    let sync = Sync {
+        only,
+        ..Sync::into(sink)
+    };
+    Ok(Arc::new(Syncer::new(core, sync)))
 }
 
 /// Where rows go, for a person's command.

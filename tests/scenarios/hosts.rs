@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use itsm_connector::hosts::{Function, azure_functions, lambda};
+use itsm_connector::hosts::intake::Intake;
+use itsm_connector::hosts::{azure_functions, lambda};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -83,7 +84,7 @@ fn with(mut event: Value, changes: &[(&str, Value)]) -> Value {
 }
 
 async fn invoke(bed: &TestBed, event: &Value) -> Result<Value, String> {
-    let answered = lambda::create_work_item(bed.intake(), &event.to_string(), LEFT).await;
+    let answered = lambda::invoke(bed.intake(), &event.to_string(), LEFT).await;
     answered
         .map(|raw| serde_json::from_str(raw.get()).unwrap())
         .map_err(|error| error.to_string())
@@ -242,9 +243,7 @@ async fn with_no_time_left_an_alert_is_kept_and_waits() {
     let bed = bed().await;
     let event = version_2("metric_fired").to_string();
     let left = Duration::from_secs(1);
-    let answered = lambda::create_work_item(bed.intake(), &event, left)
-        .await
-        .unwrap();
+    let answered = lambda::invoke(bed.intake(), &event, left).await.unwrap();
     let answer: Value = serde_json::from_str(answered.get()).unwrap();
     assert_eq!(answer["statusCode"], 202, "{answer}");
     bed.settle().await;
@@ -257,16 +256,14 @@ async fn a_schedule_finishes_what_is_pending() {
     let bed = bed().await;
     let event = version_2("metric_fired").to_string();
     let short = Duration::from_secs(1);
-    lambda::create_work_item(bed.intake(), &event, short)
-        .await
-        .unwrap();
+    lambda::invoke(bed.intake(), &event, short).await.unwrap();
     let tick = json!({
         "version": "0", "id": "x", "detail-type": "Scheduled Event", "source": "aws.events", "account": "1",
         "time": "2026-03-01T10:00:00Z", "region": "eu-west-1", "resources": [], "detail": {},
     });
     let left = Duration::from_secs(55);
     for _ in 0..TICKS_MAX {
-        let done = lambda::create_work_item(bed.intake(), &tick.to_string(), left)
+        let done = lambda::invoke(bed.intake(), &tick.to_string(), left)
             .await
             .unwrap();
         assert_eq!(done.get(), "{\"outcome\":\"drained\"}");
@@ -287,7 +284,7 @@ async fn under_the_functions_host<T>(
     let listener = TcpListener::bind(LOOPBACK).await.unwrap();
     let host = FunctionsHost::of(listener.local_addr().unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let function = Function::CreateWorkItem(Arc::clone(bed.shared_intake()));
+    let function = Arc::<Intake>::clone(bed.shared_intake());
     let serving = azure_functions::serve_until(function, listener, async {
         let _ = stopped.await;
     });
@@ -416,9 +413,7 @@ async fn the_hosts_timer_finishes_what_is_pending() {
     let bed = bed().await;
     let event = version_2("metric_fired").to_string();
     let short = Duration::from_secs(1);
-    lambda::create_work_item(bed.intake(), &event, short)
-        .await
-        .unwrap();
+    lambda::invoke(bed.intake(), &event, short).await.unwrap();
     assert!(bed.servicenow().incidents().is_empty());
     under_the_functions_host(&bed, async |host| {
         // The desk's own timer may have the lease at the first tick, as another instance may.
