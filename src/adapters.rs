@@ -4,6 +4,7 @@ pub mod alerts_management;
 pub mod azure_tokens;
 pub mod clock;
 pub mod entra_keys;
+pub mod entra_tenant;
 pub mod entropy;
 pub mod file_vault;
 pub mod http;

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod definition;
 pub mod egress;
 pub mod entra;
+pub mod entra_authority;
 pub mod failure;
 pub mod gate;
 pub mod grouping;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::domain::allowance::Meter;
 use crate::domain::batch::Batch;
 use crate::domain::connection::{Connection, RecordType};
+use crate::domain::entra_authority::Authority;
 use crate::domain::failure::CallFailure;
 use crate::domain::identity::CorrelationId;
 use crate::domain::kept::{Kept, VaultVersion, VersionSeen};
@@ -109,6 +110,27 @@ pub trait Products: Send + Sync {
 
     /// Whoever gives the connection's tokens.
     fn issuer(&self, connection: &Arc<Connection>) -> Result<Arc<dyn Issuer>, CallFailure>;
+
+    /// Obtains a token as the connection's grant says, and proves it by one cheap call: also where this version makes no
+    /// records in the product yet.
+    async fn sign_in(
+        &self,
+        connection: &Arc<Connection>,
+        within: Duration,
+    ) -> Result<(), CallFailure> {
+        self.product(connection).await?.sign_in(within).await
+    }
+
+    /// The Entra tenant that gives a connection's tokens, as its definition says or the instance itself; `None` where tokens
+    /// are not Entra's.
+    async fn authority(
+        &self,
+        connection: &Arc<Connection>,
+        within: Duration,
+    ) -> Result<Option<Authority>, CallFailure> {
+        let _ = (connection, within);
+        Ok(None)
+    }
 
     /// Counts the calls of this process to a connection's product, where the product announces a limit.
     fn meter(&self, connection: &ConnectionName) -> Meter;

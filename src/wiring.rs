@@ -60,11 +60,8 @@ fn core_over(
 ) -> Result<Core, NotOpened> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let vault = vault_over(vault, &transport, &clock);
-    let products = Arc::new(ItsmProducts::new(
-        transport,
-        Arc::clone(&vault),
-        Arc::clone(&clock),
-    ));
+    let products = ItsmProducts::new(transport, Arc::clone(&vault), Arc::clone(&clock));
+    let products = Arc::new(products.allowing(allowed.clone()));
     let outside = Outside {
         store: store(state)?,
         vault,

@@ -69,7 +69,7 @@ fn not_given(connection: &Connection, failure: &CallFailure) -> Failure {
         .status
         .map_or_else(String::new, |status| format!(" (status {status})"));
     let hint = match failure.kind {
-        Kind::Unauthorized => {
+        Kind::Unauthorized if failure.advice.is_none() => {
             "type user, password, client id and client secret again; the user must not be locked, nor be for web services only"
         }
         _ => failure.hint(),
@@ -79,6 +79,6 @@ fn not_given(connection: &Connection, failure: &CallFailure) -> Failure {
             "the login of `{user}` at {} failed, and nothing was stored: {}{status}",
             connection.server, failure.detail
         ),
-        hint,
+        hint.replace("NAME", connection.name.as_str()),
     )
 }

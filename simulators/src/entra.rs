@@ -3,9 +3,11 @@
 //! Written from the documentation of access tokens and of the secure webhook (the shapes are in the claims' reference of
 //! the identity platform), over the cryptography alone: nothing in here knows how tokens are checked.
 
+mod people;
 mod tokens;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use bytes::Bytes;
@@ -17,6 +19,7 @@ use serde_json::{Value, json};
 pub use crate::jwt::Cryptography;
 use crate::jwt::{SigningKey, part};
 use crate::machine::{Answer, Delivery, Machine};
+pub use people::Person;
 pub use tokens::{App, FederatedCredential, IDENTITY_PATH, ManagedIdentity};
 
 /// How long a token lasts: Entra draws between 60 and 90 minutes.
@@ -35,6 +38,15 @@ pub struct Entra {
     pub resources: Vec<String>,
     /// The published keys of issuers whose tokens are taken in place of a secret.
     pub trusted: BTreeMap<String, Value>,
+    /// The people who may log in by password.
+    pub people: Vec<Person>,
+    refresh: BTreeMap<String, people::Refresh>,
+    /// True if a refresh token that was used is taken again, as Entra does.
+    pub old_refresh_serves: bool,
+    /// How often a refresh token came that had been used before.
+    pub reused: u32,
+    /// How long an answer to a token request takes.
+    pub slow: Option<Duration>,
     /// What is answered in place of a token.
     pub no_token: Option<(u16, String)>,
     /// How many tokens were given.
@@ -66,6 +78,11 @@ impl Entra {
                 .map(|host| format!("https://{host}"))
                 .to_vec(),
             trusted: BTreeMap::new(),
+            people: Vec::new(),
+            refresh: BTreeMap::new(),
+            old_refresh_serves: false,
+            reused: 0,
+            slow: None,
             no_token: None,
             given: 0,
             keys: vec![key],
@@ -182,6 +199,7 @@ impl Entra {
 
 impl Machine for Entra {
     fn answer(&mut self, request: Request<Bytes>, now_ms: i64) -> Answer {
+        let is_token = request.uri().path().ends_with("/oauth2/v2.0/token");
         let keys = format!("/{}/discovery/v2.0/keys", self.tenant);
         let (status, body) = if request.uri().path() == keys {
             self.asked += 1;
@@ -202,9 +220,10 @@ impl Machine for Entra {
         );
         Answer {
             response,
-            delivery: match self.is_away {
-                true => Delivery::NeverRead,
-                false => Delivery::Whole,
+            delivery: match (self.is_away, self.slow.filter(|_| is_token)) {
+                (true, _) => Delivery::NeverRead,
+                (false, Some(by)) => Delivery::After(by),
+                (false, None) => Delivery::Whole,
             },
         }
     }

@@ -7,6 +7,8 @@
 
 pub mod alerts_management;
 pub mod aws_sts;
+pub mod cherwell;
+pub mod dataverse;
 pub mod entra;
 pub mod fault;
 pub mod issuer;

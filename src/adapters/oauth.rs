@@ -3,11 +3,12 @@
 //! The crate's parse error carries the raw body, which may echo secrets: nothing of an error of its becomes part of ours.
 
 mod answer;
+mod refusal;
 mod trouble;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,10 +18,12 @@ use oauth2::basic::{
 };
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, EndpointNotSet, EndpointSet, RefreshToken,
-    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, StandardRevocableToken,
+    RequestTokenError, ResourceOwnerPassword, ResourceOwnerUsername, Scope, StandardRevocableToken,
     TokenUrl,
 };
+use url::Url;
 
+use crate::adapters::entra_tenant::EntraTenant;
 use crate::adapters::http::answer::{is_json, retry_after};
 use crate::domain::connection::{ClientAuthentication, Connection};
 use crate::domain::egress::Egress;
@@ -76,7 +79,31 @@ type Client = oauth2::Client<
 pub struct TokenEndpoint {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    service: &'static str,
+    connection: Arc<Connection>,
+    place: Place,
+    scopes: Scopes,
+}
+
+/// What is asked for. Issuers that give one token for all they have are asked for nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Scopes {
+    /// By client id and secret alone.
+    pub of_client: Vec<String>,
+    /// For a person.
+    pub of_person: Vec<String>,
+}
+
+/// Where the endpoint is.
+#[derive(Clone)]
+enum Place {
+    /// At the instance itself.
+    Here(Arc<There>),
+    /// At a tenant of Entra's, which is found out once.
+    Entra(Arc<EntraTenant>, Arc<tokio::sync::OnceCell<There>>),
+}
+
+/// The client at its address, and what a call of it may reach.
+struct There {
     client: Client,
     egress: Arc<Egress>,
 }
@@ -84,7 +111,7 @@ pub struct TokenEndpoint {
 impl std::fmt::Debug for TokenEndpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenEndpoint")
-            .field("service", &self.service)
+            .field("connection", &self.connection.name)
             .finish_non_exhaustive()
     }
 }
@@ -94,57 +121,106 @@ impl TokenEndpoint {
     pub fn new(
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
-        connection: &Connection,
+        connection: &Arc<Connection>,
         path: &str,
     ) -> Self {
-        let mut client = oauth2::Client::new(ClientId::new(connection.client_id.clone()))
-            .set_token_uri(TokenUrl::from_url(connection.server.join(path)))
-            .set_auth_type(match connection.client_authentication {
-                ClientAuthentication::Body => AuthType::RequestBody,
-                ClientAuthentication::Basic => AuthType::BasicAuth,
-            });
-        if let Some(secret) = &connection.client_secret {
-            client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
-        }
+        let url = connection.server.join(path);
+        Self::at(transport, clock, connection, url)
+    }
+
+    /// The endpoint at an address of a connection's server.
+    pub fn at(
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        connection: &Arc<Connection>,
+        url: Url,
+    ) -> Self {
+        let here = There {
+            client: client(connection, url),
+            egress: Arc::clone(&connection.egress),
+        };
         Self {
             transport,
             clock,
-            service: connection.partner_type.product(),
-            client,
-            egress: Arc::clone(&connection.egress),
+            connection: Arc::clone(connection),
+            place: Place::Here(Arc::new(here)),
+            scopes: Scopes::default(),
+        }
+    }
+
+    /// The endpoint of the Entra tenant of a connection.
+    pub fn of_entra(
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        connection: &Arc<Connection>,
+        entra: Arc<EntraTenant>,
+        scopes: Scopes,
+    ) -> Self {
+        Self {
+            transport,
+            clock,
+            connection: Arc::clone(connection),
+            place: Place::Entra(entra, Arc::default()),
+            scopes,
+        }
+    }
+
+    /// Where it is; an Entra tenant is looked for until it was found once.
+    async fn there(&self, within: Duration) -> Result<&There, CallFailure> {
+        match &self.place {
+            Place::Here(here) => Ok(here),
+            Place::Entra(entra, once) => {
+                once.get_or_try_init(async || {
+                    let authority = entra.find(within).await?;
+                    Ok(There {
+                        client: client(&self.connection, authority.token_endpoint()),
+                        egress: Arc::new(authority.egress()),
+                    })
+                })
+                .await
+            }
         }
     }
 
     /// Obtains tokens. Whatever goes wrong, the call that wanted them was not sent.
     pub async fn obtain(&self, by: By<'_>, within: Duration) -> Result<Issued, CallFailure> {
         let operation = by.operation();
+        let began = self.clock.monotonic();
+        let there = self.there(within).await?;
+        let within = within.saturating_sub(self.clock.monotonic().saturating_sub(began));
         let http = Exchange {
             transport: Arc::clone(&self.transport),
             clock: Arc::clone(&self.clock),
-            egress: Arc::clone(&self.egress),
+            egress: Arc::clone(&there.egress),
             within,
             status: AtomicU16::new(0),
+            entra_code: AtomicU32::new(0),
         };
+        let client = &there.client;
+        let scopes = |all: &[String]| all.iter().cloned().map(Scope::new).collect::<Vec<_>>();
         let asked_at = self.clock.now();
         let answer = match &by {
             By::ClientCredentials => {
-                self.client
+                client
                     .exchange_client_credentials()
+                    .add_scopes(scopes(&self.scopes.of_client))
                     .request_async(&http)
                     .await
             }
             By::Password { username, password } => {
                 let username = ResourceOwnerUsername::new((*username).to_owned());
                 let password = ResourceOwnerPassword::new(password.expose().to_owned());
-                self.client
+                client
                     .exchange_password(&username, &password)
+                    .add_scopes(scopes(&self.scopes.of_person))
                     .request_async(&http)
                     .await
             }
             By::Refresh(token) => {
                 let token = RefreshToken::new(token.expose().to_owned());
-                self.client
+                client
                     .exchange_refresh_token(&token)
+                    .add_scopes(scopes(&self.scopes.of_person))
                     .request_async(&http)
                     .await
             }
@@ -157,15 +233,21 @@ impl TokenEndpoint {
                     "the issuer gave a token that is empty or of another type than Bearer",
                 )
             }),
-            Err(RequestTokenError::ServerResponse(_)) => {
-                Err(self.failure(operation, Kind::Unauthorized, refused(&by)))
+            Err(RequestTokenError::ServerResponse(refusal)) => {
+                let code = http.entra_code.load(Ordering::Relaxed);
+                let meant = refusal::meaning(&by, refusal.error(), code);
+                let failure = self.failure(operation, meant.kind, meant.detail);
+                Err(match meant.advice {
+                    Some(advice) => failure.with_advice(advice),
+                    None => failure,
+                })
             }
             Err(RequestTokenError::Request(trouble)) => {
-                Err(trouble.into_failure(self.service, operation))
+                Err(trouble.into_failure(self.service(), operation))
             }
             // Refused, in a form of JSON that is not OAuth's.
             Err(RequestTokenError::Parse(..)) if http.status.load(Ordering::Relaxed) == 401 => {
-                let failure = self.failure(operation, Kind::Unauthorized, refused(&by));
+                let failure = self.failure(operation, Kind::Unauthorized, refusal::refused(&by));
                 Err(failure.with_status(401))
             }
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Err(self.failure(
@@ -177,8 +259,25 @@ impl TokenEndpoint {
     }
 
     fn failure(&self, operation: &str, kind: Kind, detail: &str) -> CallFailure {
-        CallFailure::new(self.service, operation, Effect::NotSent, kind, detail)
+        CallFailure::new(self.service(), operation, Effect::NotSent, kind, detail)
     }
+
+    fn service(&self) -> &'static str {
+        self.connection.partner_type.product()
+    }
+}
+
+fn client(connection: &Connection, url: Url) -> Client {
+    let mut client = oauth2::Client::new(ClientId::new(connection.client_id.clone()))
+        .set_token_uri(TokenUrl::from_url(url))
+        .set_auth_type(match connection.client_authentication {
+            ClientAuthentication::Body => AuthType::RequestBody,
+            ClientAuthentication::Basic => AuthType::BasicAuth,
+        });
+    if let Some(secret) = &connection.client_secret {
+        client = client.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
+    }
+    client
 }
 
 /// One exchange with the issuer, as the `oauth2` crate asks for it.
@@ -189,6 +288,8 @@ struct Exchange {
     within: Duration,
     /// That of the answer, which the crate does not tell with an answer that it cannot read.
     status: AtomicU16,
+    /// The number of Entra's in a refusal, of which the crate makes nothing.
+    entra_code: AtomicU32,
 }
 
 impl<'c> AsyncHttpClient<'c> for Exchange {
@@ -222,6 +323,10 @@ impl Exchange {
         let (parts, body) = response.into_parts();
         let is_json = is_json(&parts.headers);
         self.status.store(parts.status.as_u16(), Ordering::Relaxed);
+        if parts.status.is_client_error() {
+            let code = refusal::entra_code(&body);
+            self.entra_code.store(code, Ordering::Relaxed);
+        }
         match parts.status.as_u16() {
             429 => Err(TokenTrouble::RateLimited(retry_after(
                 &parts.headers,
@@ -236,31 +341,13 @@ impl Exchange {
     }
 }
 
-/// Both possibilities are told, because ServiceNow's answer does not distinguish them (servicenow-api §2.5).
-fn refused(by: &By<'_>) -> &'static str {
-    match by {
-        By::ClientCredentials => {
-            "the issuer refused: client id or secret is wrong, or the grant `client_credentials` is switched off"
-        }
-        By::Password { .. } => {
-            "the issuer refused: user, password, client id or secret is wrong, the user is locked, or the grant `password` is switched off"
-        }
-        By::Refresh(_) => {
-            "the issuer refused: the refresh token has expired or was revoked, or client id or secret is wrong"
-        }
-    }
-}
-
 fn issued(token: &LenientToken, asked_at: Timestamp) -> Option<Issued> {
     let is_bearer = matches!(&token.token_type, BasicTokenType::Bearer);
     let secret = Secret::from(token.access_token.secret().as_str());
     if !is_bearer || secret.is_empty() {
         return None;
     }
-    let life = token
-        .expires_in
-        .unwrap_or(LIFE_MIN)
-        .clamp(LIFE_MIN, LIFE_MAX);
+    let life = token.life().unwrap_or(LIFE_MIN).clamp(LIFE_MIN, LIFE_MAX);
     let refresh = token
         .refresh_token
         .as_ref()

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::alert::{Alert, Severity};
 use super::allow_list::AllowList;
 use super::egress::Egress;
+use super::entra_authority::Authority;
 use super::name::{ActionName, ConnectionName};
 use super::secret::Secret;
 use super::server_url::ServerUrl;
@@ -104,6 +105,34 @@ pub enum ClientAuthentication {
     Basic,
 }
 
+/// Where an account of Cherwell's is kept: its `auth_mode` (cherwell-api §2). `SAML` takes no password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMode {
+    /// In Cherwell itself.
+    #[default]
+    Internal,
+    /// In Windows.
+    Windows,
+    /// In a directory, by LDAP.
+    Ldap,
+    /// As the server finds out.
+    Auto,
+}
+
+impl AuthMode {
+    /// The word of the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "Internal",
+            Self::Windows => "Windows",
+            Self::Ldap => "LDAP",
+            Self::Auto => "Auto",
+        }
+    }
+}
+
 /// What is read back by the sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "desk", derive(schemars::JsonSchema))]
@@ -147,6 +176,10 @@ pub struct Connection {
     pub client_secret: Option<Secret>,
     /// Where both stand in a token request.
     pub client_authentication: ClientAuthentication,
+    /// The Entra tenant that gives the tokens, where it was told.
+    pub authority: Option<Authority>,
+    /// Where the integration user's account is kept (Cherwell).
+    pub auth_mode: AuthMode,
     /// The integration user, for the password grant.
     pub username: Option<String>,
     /// How long a refresh token lives from a login on.

@@ -6,6 +6,7 @@ mod actions;
 mod egress;
 mod fields;
 mod kinds;
+mod login;
 pub mod problem;
 mod storm;
 mod sync;
@@ -133,6 +134,15 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
             "the grant `password` needs it; or leave `grant` out",
         ));
     }
+    let has_secret = client_secret.as_ref().is_none_or(Option::is_some);
+    login::check_grant(partner_type, grant, has_secret, &mut problems);
+    let authority = login::authority(
+        definition.entra_authority.as_deref(),
+        partner_type,
+        allowed,
+        &mut problems,
+    );
+    let auth_mode = login::auth_mode(definition.auth_mode, partner_type, &mut problems);
     let days = problems.keep(within(
         "sync.days",
         definition.sync.days,
@@ -197,6 +207,8 @@ fn check(definition: Definition, allowed: &AllowedHosts) -> Result<Connection, P
         client_id,
         client_secret,
         client_authentication: definition.client_authentication,
+        authority,
+        auth_mode,
         username,
         refresh_token_life: Duration::from_secs(refresh_days * 24 * 60 * 60),
         longest_transaction: Duration::from_secs(transaction),

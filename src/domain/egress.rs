@@ -37,6 +37,16 @@ impl Egress {
         }
     }
 
+    /// To the host and port of an address, whose certificate the system trusts.
+    pub fn to_origin(url: &Url) -> Self {
+        Self {
+            host: url.host_str().unwrap_or_default().to_owned(),
+            port: url.port_or_known_default().unwrap_or(443),
+            networks: Networks::default(),
+            authorities: Authorities::default(),
+        }
+    }
+
     /// Whose certificates count; none: those that the system trusts.
     pub fn authorities(&self) -> &Authorities {
         &self.authorities

@@ -20,6 +20,9 @@ use crate::stores::probe::Probed;
 /// The longest that one call may take.
 const CALL_MAX: Duration = Duration::from_secs(20);
 
+/// The step that says whether this version makes records in the product at all.
+pub const PRODUCT: &str = "product";
+
 /// One step of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -107,14 +110,7 @@ pub async fn run(
         }
     };
 
-    let product = match core.products.product(&connection).await {
-        Ok(product) => product,
-        Err(failure) => {
-            step(Step::fails("product", &failure));
-            return steps;
-        }
-    };
-    match product.sign_in(CALL_MAX).await {
+    match core.products.sign_in(&connection, CALL_MAX).await {
         Ok(()) => {
             gatekeeper::mended(core, name).await;
             step(Step::works(
@@ -124,6 +120,13 @@ pub async fn run(
         }
         Err(failure) => {
             step(Step::fails("sign-in", &failure));
+            return steps;
+        }
+    };
+    let product = match core.products.product(&connection).await {
+        Ok(product) => product,
+        Err(failure) => {
+            step(Step::fails(PRODUCT, &failure));
             return steps;
         }
     };

@@ -7,6 +7,7 @@ mod canary;
 mod clock;
 mod deaths;
 mod drains;
+pub(crate) mod elsewhere;
 mod fates;
 mod functions_host;
 mod instance;
@@ -39,6 +40,7 @@ pub(crate) use alerts::Alert;
 pub(crate) use builder::Builder;
 pub(crate) use canary::Canary;
 pub(crate) use clock::{Dice, MovableClock};
+pub(crate) use elsewhere::Elsewhere;
 pub(crate) use fates::{Fate, Fates, Service, Step};
 pub(crate) use functions_host::FunctionsHost;
 pub(crate) use instance::{Calls, Instance, State};
@@ -145,7 +147,8 @@ impl TestBed {
             fates: Arc::clone(&self.fates),
         });
         let transport = self.another_transport();
-        let products = ItsmProducts::new(transport, Arc::clone(&vault), Arc::clone(&clock));
+        let products = ItsmProducts::new(transport, Arc::clone(&vault), Arc::clone(&clock))
+            .allowing(self.allowed.clone());
         let core = Core::new(Outside {
             store: Arc::new(FatedStore {
                 inner: Arc::clone(&self.store),

@@ -26,6 +26,7 @@ mod hosts;
 #[cfg(feature = "http2")]
 mod http2;
 mod import_sets;
+mod issuers;
 mod key_vault;
 mod killed_between_steps;
 mod limit_is_announced;

@@ -20,7 +20,7 @@ pub const IDENTITY_PATH: &str = "/msi/token";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Fields that the token endpoint takes. The last are what Microsoft's own clients add.
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 11] = [
     "grant_type",
     "client_id",
     "scope",
@@ -29,6 +29,9 @@ const FIELDS: [&str; 8] = [
     "client_assertion_type",
     "client_info",
     "claims",
+    "username",
+    "password",
+    "refresh_token",
 ];
 
 /// How far the clock of who made an assertion may be off, in seconds.
@@ -67,9 +70,9 @@ pub struct ManagedIdentity {
     pub user_assigned: Vec<String>,
 }
 
-type Reply = (u16, Value);
+pub(super) type Reply = (u16, Value);
 
-fn refused(status: u16, error: &str, code: u32, text: &str) -> Reply {
+pub(super) fn refused(status: u16, error: &str, code: u32, text: &str) -> Reply {
     let document = json!({
         "error": error,
         "error_description": format!("AADSTS{code}: {text} Trace ID: 0 Correlation ID: 0 Timestamp: 0"),
@@ -158,7 +161,7 @@ impl Entra {
             );
         }
         let field = |name: &str| form.get(name).map(String::as_str).unwrap_or_default();
-        if field("grant_type") != "client_credentials" {
+        if !["client_credentials", "password", "refresh_token"].contains(&field("grant_type")) {
             return refused(
                 400,
                 "unsupported_grant_type",
@@ -178,6 +181,10 @@ impl Entra {
                 "Application was not found in the directory.",
             );
         };
+        if field("grant_type") != "client_credentials" {
+            let app = app.clone();
+            return self.persons_token(&app, &form, now_ms);
+        }
         let Some(resource) = field("scope").strip_suffix("/.default") else {
             return refused(
                 400,

@@ -6,6 +6,8 @@ use oauth2::basic::BasicTokenType;
 use oauth2::{RefreshToken, Scope, TokenResponse};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::timestamp::Timestamp;
+
 /// A token answer, read with patience: `expires_in` comes as number, string, nonsense or not at all (row N25).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LenientToken {
@@ -23,6 +25,31 @@ pub(super) struct LenientToken {
         skip_serializing
     )]
     pub(super) refresh_expires_in: Option<Duration>,
+    /// When Cherwell says that it gave the token and when it ends, by its own clock (cherwell-api §2).
+    #[serde(
+        default,
+        rename = ".issued",
+        deserialize_with = "text",
+        skip_serializing
+    )]
+    pub(super) issued: Option<String>,
+    /// See [`LenientToken::issued`].
+    #[serde(
+        default,
+        rename = ".expires",
+        deserialize_with = "text",
+        skip_serializing
+    )]
+    pub(super) expires: Option<String>,
+}
+
+impl LenientToken {
+    /// How long the access token lives. Two moments of one clock give that as well as a span does, however that clock goes.
+    pub(super) fn life(&self) -> Option<Duration> {
+        let moment = |text: &Option<String>| Timestamp::parse_http_date(text.as_deref()?);
+        self.expires_in
+            .or_else(|| Some(moment(&self.expires)?.since(moment(&self.issued)?)))
+    }
 }
 
 fn bearer() -> BasicTokenType {
@@ -39,6 +66,20 @@ fn token_type<'de, D: serde::Deserializer<'de>>(
     } else {
         Ok(BasicTokenType::Extension(name))
     }
+}
+
+/// A text; anything else is as if it were not there.
+fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Text(String),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(match Option::<Told>::deserialize(deserializer)? {
+        Some(Told::Text(text)) => Some(text),
+        Some(Told::Other(_)) | None => None,
+    })
 }
 
 fn seconds<'de, D: serde::Deserializer<'de>>(
@@ -82,5 +123,36 @@ impl TokenResponse for LenientToken {
 
     fn scopes(&self) -> Option<&Vec<Scope>> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(more: &str) -> Option<u64> {
+        let text = format!(r#"{{"access_token":"x"{more}}}"#);
+        let token: LenientToken = serde_json::from_str(&text).unwrap();
+        token.life().map(|life| life.as_secs())
+    }
+
+    #[test]
+    fn a_life_is_told_in_seconds_or_by_two_moments_of_the_issuers_own_clock() {
+        let moments = r#","as:client_id":"y",".issued":"Mon, 17 Jun 2019 15:31:39 GMT",".expires":"Mon, 17 Jun 2019 15:51:39 GMT""#;
+        assert_eq!(life(moments), Some(1200));
+        assert_eq!(life(&format!(r#"{moments},"expires_in":1199"#)), Some(1199));
+        assert_eq!(
+            life(&format!(r#"{moments},"expires_in":"soon""#)),
+            Some(1200)
+        );
+        for nonsense in [
+            "",
+            r#","expires_in":null"#,
+            r#","expires_in":[],".expires":7,".issued":{}"#,
+            r#","expires_in":{},".expires":"soon",".issued":"Mon, 17 Jun 2019 15:31:39 GMT""#,
+            r#",".expires":"Mon, 17 Jun 2019 15:51:39 GMT""#,
+        ] {
+            assert_eq!(life(nonsense), None, "{nonsense}");
+        }
     }
 }

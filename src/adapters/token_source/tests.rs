@@ -142,6 +142,7 @@ fn reader(world: &Arc<World>, grant: &str, replaces: bool) -> TokenSource {
         "client_id":"id","client_secret":"s"{grant}}}"#
     );
     let connection = definition::parse(definition.as_bytes(), &AllowedHosts::default()).unwrap();
+    let connection = Arc::new(connection);
     let clock: Arc<dyn Clock> = Arc::<World>::clone(world);
     let endpoint = TokenEndpoint::new(
         Arc::<World>::clone(world),

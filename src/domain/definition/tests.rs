@@ -8,6 +8,10 @@ const GOOD: &str = r#"{
   "name": "contoso", "partner_type": "servicenow", "server_url": "https://contoso.service-now.com",
   "client_id": "abc", "client_secret": "hunter2canary" }"#;
 
+const PROVANCE: &str = r#"{
+  "name": "contoso", "partner_type": "provance", "server_url": "https://contoso.crm.dynamics.com",
+  "client_id": "abc", "client_secret": "hunter2canary", "entra_authority": "ENTRA" }"#;
+
 fn with(path: &str, value: serde_json::Value) -> String {
     let mut definition: serde_json::Value = serde_json::from_str(GOOD).unwrap();
     let mut place = &mut definition;
@@ -225,6 +229,32 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
             GOOD.replace("servicenow\"", "cherwell\""),
         ),
         (
+            "Entra of another product",
+            with(
+                "entra_authority",
+                "https://login.microsoftonline.com/contoso.com".into(),
+            ),
+        ),
+        (
+            "a mode of another product",
+            with("auth_mode", "ldap".into()),
+        ),
+        (
+            "Provance of another host",
+            PROVANCE.replace("ENTRA", "https://login.evil.example/contoso.com"),
+        ),
+        (
+            "Provance of anybody",
+            PROVANCE.replace("ENTRA", "https://login.microsoftonline.com/common"),
+        ),
+        (
+            "Provance without user and secret",
+            PROVANCE.replace("client_secret", "username").replace(
+                "\"username\": \"hunter2canary\"",
+                "\"grant\": \"client_credentials\"",
+            ),
+        ),
+        (
             "own authority",
             with("ca_certificate", "hunter2canary".into()),
         ),
@@ -266,6 +296,20 @@ fn every_mistake_is_told_with_path_found_expected_and_hint() {
         all.push_str(&format!("[{row}]\n{told}\n\n"));
     }
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn whom_tokens_come_from_is_told_per_product() {
+    let read = |text: &str| parse(text.as_bytes(), &AllowedHosts::default()).unwrap();
+    let entra = "https://login.microsoftonline.com/contoso.onmicrosoft.com";
+    let provance = read(&PROVANCE.replace("ENTRA", entra));
+    assert_eq!(provance.authority.unwrap().to_string(), entra);
+    let cherwell = read(
+        r#"{ "name": "contoso", "partner_type": "cherwell", "server_url": "https://contoso.cherwellondemand.com",
+        "client_id": "abc", "username": "svc", "auth_mode": "ldap" }"#,
+    );
+    assert_eq!(cherwell.auth_mode.as_str(), "LDAP");
+    assert_eq!(cherwell.grant, Grant::Password);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::domain::alert::Severity;
 use crate::domain::connection::{
-    AlreadyOver, ClientAuthentication, Grant, Grouping, ImpactAndUrgency, Mode, OnRepeat,
+    AlreadyOver, AuthMode, ClientAuthentication, Grant, Grouping, ImpactAndUrgency, Mode, OnRepeat,
     OnResolve, PartnerType, RecordType,
 };
 use crate::domain::secret::Secret;
@@ -50,6 +50,13 @@ pub(super) struct Definition {
     /// Where client id and secret stand in a token request.
     #[serde(default)]
     pub(super) client_authentication: ClientAuthentication,
+    /// The Entra tenant that gives the tokens (Provance), such as `https://login.microsoftonline.com/<tenant id>`. Where it
+    /// is absent the instance is asked which it is; `itsmc connection add` writes down what it says.
+    #[serde(default)]
+    pub(super) entra_authority: Option<String>,
+    /// Where the integration user's account is kept (Cherwell; default: internal).
+    #[serde(default)]
+    pub(super) auth_mode: Option<AuthMode>,
     /// Days that a refresh token lives from a login on (default 90).
     #[serde(default)]
     pub(super) refresh_token_days: Option<i64>,

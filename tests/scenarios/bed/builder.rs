@@ -1,5 +1,6 @@
 //! How a bed is made.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use itsm_connector::adapters::file_vault::FileVault;
@@ -26,6 +27,7 @@ pub(crate) struct Builder {
     keys: Option<Arc<dyn KeySet>>,
     history: Option<Arc<dyn AlertHistory>>,
     vault: Option<Arc<dyn Vault>>,
+    allowed: AllowedHosts,
     keeps_state_in_a_folder: bool,
     keys_are_unique: bool,
     hurry: u32,
@@ -48,6 +50,7 @@ impl Builder {
             keys: None,
             history: None,
             vault: None,
+            allowed: AllowedHosts::default(),
             keeps_state_in_a_folder: false,
             keys_are_unique: false,
             hurry: 1,
@@ -65,6 +68,27 @@ impl Builder {
     #[must_use]
     pub(crate) fn defined(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.definition[name] = value.into();
+        self
+    }
+
+    /// Without a value that the connection's definition has.
+    #[must_use]
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        if let Some(fields) = self.definition.as_object_mut() {
+            fields.remove(name);
+        }
+        self
+    }
+
+    /// The connection is to the first of these, in place of the ServiceNow instance; the others may be called too.
+    #[must_use]
+    pub(crate) fn elsewhere(mut self, servers: &[SocketAddr]) -> Self {
+        if let Some(first) = servers.first() {
+            self.definition["server_url"] = format!("http://{first}").into();
+        }
+        for server in servers {
+            self.allowed = std::mem::take(&mut self.allowed).with(&server.to_string());
+        }
         self
     }
 
@@ -128,10 +152,12 @@ impl Builder {
 
     pub(crate) async fn start(mut self) -> TestBed {
         let servicenow = Instance::start(self.config).await;
-        self.definition["server_url"] = servicenow.url().into();
+        if self.definition.get("server_url").is_none() {
+            self.definition["server_url"] = servicenow.url().into();
+        }
         let folder = tempfile::tempdir().unwrap();
         let fates = Arc::new(Fates::default());
-        let allowed = AllowedHosts::default().with(&servicenow.address());
+        let allowed = self.allowed.with(&servicenow.address());
         let store = if self.keeps_state_in_a_folder {
             state_store::folder(&folder.path().join("state")).unwrap()
         } else {

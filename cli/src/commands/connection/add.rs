@@ -2,6 +2,7 @@
 //! then stored.
 
 mod draft;
+mod entra_tenant;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,12 @@ pub(crate) struct Add {
     /// client_credentials or password, where the user does not say it
     #[arg(long)]
     grant: Option<String>,
+    /// The Entra tenant that gives the tokens (Provance); asked of the instance where it is not given
+    #[arg(long, value_name = "URL")]
+    entra_authority: Option<String>,
+    /// internal, windows, ldap or auto: where the user's account is kept (Cherwell)
+    #[arg(long, value_name = "MODE")]
+    auth_mode: Option<String>,
     /// Read the client secret from standard input, one line
     #[arg(long)]
     client_secret_stdin: bool,
@@ -99,9 +106,10 @@ impl Add {
         self.refuse_to_overwrite(&desk, Some(&connection.name))
             .await?;
 
-        let connection = Arc::new(connection);
         crate::files::make_folder(desk.folder())?;
         let core = desk.core()?;
+        let (connection, text) =
+            entra_tenant::write_down(&desk, &core, Arc::new(connection), text, output).await?;
         // The tokens first: a connection is never seen without them.
         self.login(&core, &connection, piped.password, output)
             .await?;
@@ -196,7 +204,7 @@ impl Add {
             }
             return Ok(());
         }
-        let tested = super::test::test(desk, name, false, output).await;
+        let tested = super::test::after_login(desk, name, output).await;
         if tested.is_err() {
             output.words(format!(
                 "the connection `{name}` is stored; `itsmc connection test {name}` tests it again"

@@ -62,11 +62,16 @@ impl Login {
             (_, true) => self.refresh(&desk, output).await?,
             (Grant::Password, false) => Some(self.by_password(&desk, &connection, output).await?),
         };
-        self.tell(done, output);
+        let lives_anew = desk
+            .core()?
+            .products
+            .issuer(&connection)
+            .is_ok_and(|issuer| issuer.replaces_refresh_tokens());
+        self.tell(done, lives_anew, output);
         if self.no_test {
             return Ok(());
         }
-        super::test::test(&desk, &self.name, false, output).await
+        super::test::after_login(&desk, &self.name, output).await
     }
 
     async fn by_password(
@@ -93,7 +98,7 @@ impl Login {
         Ok(done.access_ends_at.is_some().then_some(done))
     }
 
-    fn tell(&self, done: Option<Refreshed>, output: &Output) {
+    fn tell(&self, done: Option<Refreshed>, lives_anew: bool, output: &Output) {
         let name = &self.name;
         if output.is_json() {
             if self.no_test {
@@ -108,6 +113,10 @@ impl Login {
             return;
         };
         let until = match done.refresh_ends_at {
+            Some(end) if lives_anew => format!(
+                "; no other login is due while the `token-refresher` runs (without it, before {})",
+                end.for_people()
+            ),
             Some(end) => format!(
                 "; the next login is due before {} (in {})",
                 end.for_people(),

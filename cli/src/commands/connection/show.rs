@@ -102,6 +102,9 @@ fn lines(connection: &Connection, stored: &Stored, now: Timestamp) -> Vec<(&'sta
         ("client id", harmless(&connection.client_id)),
         ("client secret", secret.to_owned()),
     ];
+    if let Some(authority) = &connection.authority {
+        lines.push(("Entra tenant", harmless(&authority.to_string())));
+    }
     if let Some(username) = &connection.username {
         lines.push(("user", harmless(username)));
     }

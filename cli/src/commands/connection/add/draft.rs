@@ -48,6 +48,8 @@ impl Draft {
             ("client_id", &add.client_id),
             ("username", &add.username),
             ("grant", &add.grant),
+            ("entra_authority", &add.entra_authority),
+            ("auth_mode", &add.auth_mode),
         ];
         for (field, value) in said {
             if let Some(value) = value {
@@ -62,12 +64,17 @@ impl Draft {
 
     /// A secret goes only where it was given for: another server or client has another.
     fn forget_the_secret_of_another(&mut self, add: &Add) {
+        let authority_is_said = add.entra_authority.is_some();
         let is_another = |field: &str, said: &Option<String>| {
             said.as_ref()
                 .is_some_and(|said| self.fields.get(field) != Some(&json!(said)))
         };
-        if is_another("server_url", &add.server_url) || is_another("client_id", &add.client_id) {
+        let is_another_server = is_another("server_url", &add.server_url);
+        if is_another_server || is_another("client_id", &add.client_id) {
             self.fields.remove("client_secret");
+        }
+        if is_another_server && !authority_is_said {
+            self.fields.remove("entra_authority");
         }
     }
 
@@ -116,10 +123,7 @@ impl Draft {
     ) -> Result<(), Failure> {
         let questions = [
             ("name", "Name of the connection, such as contoso"),
-            (
-                "server_url",
-                "Address, such as https://contoso.service-now.com",
-            ),
+            ("server_url", self.address_question()),
             ("client_id", "Client id"),
         ];
         let mut asked = false;
@@ -135,13 +139,23 @@ impl Draft {
             self.set("client_secret", secret.expose());
             asked = true;
         }
-        let wants_user = self.fields.get("grant") == Some(&json!("password"));
+        let is_cherwell = self.is_of(PartnerType::Cherwell);
+        let wants_user = self.fields.get("grant") == Some(&json!("password")) || is_cherwell;
         let is_open = asked && !self.has_base && !self.has("grant");
         if !self.has("username") && (wants_user || is_open) {
-            let user = prompt::ask("Integration user (none: client credentials, recommended)")?;
+            let question = match is_cherwell {
+                true => "Integration user",
+                false => "Integration user (none: client credentials, recommended)",
+            };
+            let user = prompt::ask(question)?;
             if !user.is_empty() {
                 self.set("username", &user);
             }
+        }
+        let is_app_alone = self.is_of(PartnerType::Provance) && !self.has("username");
+        if is_app_alone && !self.has("client_secret") {
+            let secret = prompt::ask_hidden("Client secret of the app registration")?;
+            self.set("client_secret", secret.expose());
         }
         output.settle();
         Ok(())
@@ -168,10 +182,23 @@ impl Draft {
 
     /// Cherwell and Provance clients have none (itsmc-product §1.1).
     fn needs_client_secret(&self) -> bool {
-        let partner = self.fields.get("partner_type").and_then(Value::as_str);
         ![PartnerType::Provance, PartnerType::Cherwell]
-            .iter()
-            .any(|without| partner == Some(without.as_str()))
+            .into_iter()
+            .any(|without| self.is_of(without))
+    }
+
+    fn is_of(&self, partner: PartnerType) -> bool {
+        self.fields.get("partner_type").and_then(Value::as_str) == Some(partner.as_str())
+    }
+
+    fn address_question(&self) -> &'static str {
+        if self.is_of(PartnerType::Provance) {
+            "Address, such as https://contoso.crm.dynamics.com"
+        } else if self.is_of(PartnerType::Cherwell) {
+            "Address, such as https://contoso.cherwellondemand.com"
+        } else {
+            "Address, such as https://contoso.service-now.com"
+        }
     }
 
     /// The checked connection and its text for the vault; or every mistake that could be seen.
