@@ -7,6 +7,7 @@ pub mod drain;
 pub mod explain;
 pub mod gatekeeper;
 pub mod log_in;
+mod log_rows;
 pub mod missed_alerts;
 pub mod paces;
 pub mod preview;
@@ -31,6 +32,7 @@ use crate::domain::retention::Ages;
 use crate::domain::work_item::Uniqueness;
 use crate::ports::{AlertHistory, Clock, Entropy, Products, Vault};
 use crate::stores::allowances::Allowances;
+use crate::stores::announced::AnnouncedRows;
 use crate::stores::connections::Connections;
 use crate::stores::dead_letters::DeadLetters;
 use crate::stores::facts::Facts;
@@ -39,6 +41,7 @@ use crate::stores::journal::Journal;
 use crate::stores::last_seen::LastSeen;
 use crate::stores::leases::Leases;
 use crate::stores::looks::Looks;
+use crate::stores::notices::Notices;
 use crate::stores::objects::Objects;
 use crate::stores::pending::Pending;
 use crate::stores::quarantine::Quarantine;
@@ -113,6 +116,10 @@ pub struct Core {
     pub renewals: Renewals,
     /// Wishes for another token.
     pub wishes: Wishes,
+    /// What is to become a row of the connector's own messages.
+    pub notices: Notices,
+    /// What of the announcements has.
+    pub announced: AnnouncedRows,
     /// Tokens that an issuer gave and the vault did not take.
     unstored: Unstored,
     /// The ITSM products.
@@ -167,6 +174,8 @@ impl Core {
             token_sets: TokenSets::new(Arc::clone(&outside.vault)),
             renewals: Renewals::new(objects.clone()),
             wishes: Wishes::new(objects.clone()),
+            notices: Notices::new(objects.clone()),
+            announced: AnnouncedRows::new(objects.clone()),
             unstored: Unstored::default(),
             connections: Connections::new(
                 outside.vault,

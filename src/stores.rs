@@ -4,6 +4,7 @@
 //! changes over time is a log of numbered snapshots ([`numbered_log`]).
 
 pub mod allowances;
+pub mod announced;
 pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
@@ -13,6 +14,7 @@ pub mod journal;
 pub mod last_seen;
 pub mod leases;
 pub mod looks;
+pub mod notices;
 pub mod numbered_log;
 pub mod objects;
 pub mod pending;

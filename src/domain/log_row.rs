@@ -3,7 +3,10 @@
 //!
 //! Of that table's columns `LogType_s` is all that was published; error rows say `ERROR` there.
 
-use serde::Serialize;
+mod announced;
+pub mod notice;
+
+use serde::{Deserialize, Serialize};
 
 use super::connection::{PartnerType, RecordType};
 use super::failure::{CallFailure, Kind};
@@ -44,7 +47,7 @@ pub enum LogType {
 }
 
 /// The retired connector's categories of errors, by the names of its page of errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Category {
     /// The product answered, and with something else.
     #[serde(rename = "Unexpected response")]
@@ -129,8 +132,8 @@ pub struct LogRow {
     pub status: Option<u16>,
     /// The product's own id of the call.
     pub reference: Option<String>,
-    /// Of which connection.
-    pub connection: Option<(ConnectionName, PartnerType)>,
+    /// Of which connection, and its product where that is known.
+    pub connection: Option<(ConnectionName, Option<PartnerType>)>,
     /// Of which kind of record, if it is about one.
     pub record_type: Option<RecordType>,
     /// How many records it is about.
@@ -196,7 +199,8 @@ impl LogRow {
     /// The same, of a connection.
     #[must_use]
     pub fn about(mut self, name: &ConnectionName, partner_type: PartnerType) -> Self {
-        self.connection = Some((name.clone(), partner_type));
+        self.hint = self.hint.map(|hint| hint.replace("NAME", name.as_str()));
+        self.connection = Some((name.clone(), Some(partner_type)));
         self
     }
 
@@ -270,7 +274,7 @@ impl Serialize for LogRow {
             partner_type: self
                 .connection
                 .as_ref()
-                .map(|(_, partner)| partner.as_str()),
+                .and_then(|(_, partner)| Some((*partner)?.as_str())),
             run_id: &self.run_id,
         }
         .serialize(serializer)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::settle::{self, Case, SeenHead, Settled};
-use super::{Budget, Core};
+use super::{Budget, Core, log_rows};
 use crate::domain::alert::{Alert, Condition};
 use crate::domain::connection::{Connection, Grouping};
 use crate::domain::gate::Passage;
@@ -134,7 +134,10 @@ pub async fn receive_within(
     // Whom is it for? Asked of memory, and of the vault only when cold. If it cannot be asked, the drain finds out.
     let (name, action) = (delivery.connection(), delivery.action());
     let connection = match core.connections.look_up_action(name, action).await {
-        Lookup::Absent => return Err(NotKept::NoSuchConnection),
+        Lookup::Absent => {
+            log_rows::missing(core, name).await;
+            return Err(NotKept::NoSuchConnection);
+        }
         Lookup::Found(connection) if !connection.actions.contains_key(delivery.action()) => {
             return Err(NotKept::NoSuchConnection);
         }

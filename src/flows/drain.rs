@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
-use super::{Budget, Core, missed_alerts, retention};
+use super::{Budget, Core, log_rows, missed_alerts, retention};
 use crate::domain::connection::Connection;
 use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::gate;
@@ -150,7 +150,10 @@ async fn drain_leased(
 ) -> Result<Drained, StoreFailure> {
     let connection = match core.connections.look_up(name).await {
         Lookup::Found(connection) => connection,
-        Lookup::Absent => return give_up_the_absent(core, name).await,
+        Lookup::Absent => {
+            log_rows::missing(core, name).await;
+            return give_up_the_absent(core, name).await;
+        }
         Lookup::Unusable(failure) | Lookup::NotAsked(failure) => {
             tracing::warn!(connection = %name, %failure, hint = failure.hint(), "alerts wait for their connection");
             return Ok(Drained {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::create_work_item::marker_of;
 use super::gatekeeper::Gatekeeper;
-use super::{Budget, Core};
+use super::{Budget, Core, log_rows};
 use crate::domain::alert::{Alert, Condition};
 use crate::domain::connection::{
     Action, AlreadyOver, Connection, Grouping, OnRepeat, OnResolve, WriteBy,
@@ -367,6 +367,7 @@ impl<'a> Run<'a> {
             let name = &self.case.connection.name;
             self.core.dead.keep(name, event, &letter).await?;
         }
+        log_rows::given_up(self.core, &self.case.connection, reason).await;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
-use super::{Budget, Core};
+use super::{Budget, Core, log_rows};
 use crate::domain::connection::Connection;
 use crate::domain::failure::CallFailure;
 use crate::domain::name::ConnectionName;
@@ -147,15 +147,18 @@ pub async fn run(core: &Core, sync: &Sync, span: Duration) -> Vec<(ConnectionNam
             }
         },
     };
-    let mut reports: Vec<_> = futures_util::stream::iter(names)
+    let syncs = futures_util::stream::iter(names.clone())
         .map(|name| async move {
             let synced = sync_connection(core, sync, &name, budget).await;
             (name, synced)
         })
         .buffer_unordered(CONNECTIONS_AT_ONCE)
         .filter_map(|(name, synced)| async move { synced.map(|synced| (name, synced)) })
-        .collect()
-        .await;
+        .collect::<Vec<_>>();
+    let mut reports = Box::pin(syncs).await;
+    // After them: what they have found goes along.
+    let within = CALL_MAX.min(budget.left(&*core.clock) + RESERVE);
+    log_rows::send(core, &*sync.sink, &names, within).await;
     reports.sort_by(|one, other| one.0.cmp(&other.0));
     reports
 }
@@ -174,10 +177,12 @@ async fn sync_connection(
         Lookup::Found(connection) => connection,
         Lookup::Absent => {
             tracing::warn!(connection = %name, "there is no such connection to synchronise");
+            log_rows::missing(core, name).await;
             return Some(Synced::not_begun("there is no such connection"));
         }
         Lookup::Unusable(failure) | Lookup::NotAsked(failure) => {
             tracing::warn!(connection = %name, %failure, hint = failure.hint(), "the sync waits for its connection");
+            log_rows::unusable(core, name, None, &failure).await;
             return Some(Synced::not_begun("the connection cannot be used"));
         }
     };
@@ -200,6 +205,9 @@ async fn sync_connection(
         Ok(syncing) => Box::pin(syncing.run()).await,
         Err(stopped) => {
             tracing::warn!(connection = %name, failure = %stopped, hint = stopped.hint(), "the sync did not begin");
+            if let Stopped::Product(failure) = &stopped {
+                log_rows::unusable(core, name, Some(connection.partner_type), failure).await;
+            }
             Synced::not_begun(&stopped.to_string())
         }
     };

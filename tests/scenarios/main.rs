@@ -30,6 +30,7 @@ mod issuers;
 mod key_vault;
 mod killed_between_steps;
 mod limit_is_announced;
+mod log_rows;
 mod missed_alerts;
 mod odd_alerts;
 mod over_before_made;

@@ -11,6 +11,10 @@ use crate::domain::timestamp::Timestamp;
 /// Days before an end at which it is announced.
 pub const MILESTONES: [u32; 5] = [14, 7, 3, 1, 0];
 
+/// What to do where a person is needed.
+pub const LOGIN_HINT: &str =
+    "run `itsmc connection login NAME`; alerts wait until then, and none is lost for three days";
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What ends.

@@ -3,11 +3,7 @@
 use super::{NotRefreshed, Refreshed};
 use crate::domain::failure::CallFailure;
 use crate::domain::name::ConnectionName;
-use crate::domain::renewal::announcement::Announcement;
-
-/// What to do where a person is needed.
-const LOGIN_HINT: &str =
-    "run `itsmc connection login NAME`; alerts wait until then, and none is lost for three days";
+use crate::domain::renewal::announcement::{Announcement, LOGIN_HINT};
 
 /// How a connection's turn ended.
 pub(super) fn outcome(name: &ConnectionName, refreshed: &Result<Refreshed, NotRefreshed>) {

@@ -3,8 +3,11 @@
 use super::streams::Syncing;
 use super::{CALL_MAX, Stopped, Synced};
 use crate::domain::batch::BatchCutter;
+use crate::domain::gate::Gate;
 use crate::domain::log_row::LogRow;
 use crate::domain::table::Table;
+use crate::flows::log_rows;
+use crate::stores::gates::SeenGate;
 
 impl Syncing<'_> {
     pub(super) async fn finish(mut self, ended: Result<(), Stopped>) -> Synced {
@@ -35,7 +38,19 @@ impl Syncing<'_> {
             Err(Stopped::Product(failure)) => LogRow::of_failure(at, failure, run),
             // The sink would refuse this one too, and the store's trouble is no record of the product's.
             Err(Stopped::Sink(_) | Stopped::Store(_) | Stopped::Overtaken) => return,
-            Ok(()) | Err(Stopped::NoTime | Stopped::GateClosed) => {
+            // Nothing was asked: what closed the gate goes on.
+            Err(Stopped::GateClosed) => match self.core.gates.read(&self.connection.name).await {
+                Ok(SeenGate {
+                    gate:
+                        Gate {
+                            because: Some(failure),
+                            ..
+                        },
+                    ..
+                }) => LogRow::of_failure(at, &failure, run),
+                _ => return,
+            },
+            Ok(()) | Err(Stopped::NoTime) => {
                 let rows = self.synced.rows_total();
                 let mut row = LogRow::info(
                     at,
@@ -44,6 +59,7 @@ impl Syncing<'_> {
                     run,
                 );
                 row.synced_until = self.synced.complete_until;
+                row.expires_at = log_rows::ends_at(self.core, &self.connection.name).await;
                 row
             }
         };

@@ -80,6 +80,13 @@ impl Builder {
         self
     }
 
+    /// The definition may name this host; the way out knows nothing of it.
+    #[must_use]
+    pub(crate) fn allowing(mut self, host: &str) -> Self {
+        self.allowed = self.allowed.with(host);
+        self
+    }
+
     /// The connection is to the first of these, in place of the ServiceNow instance; the others may be called too.
     #[must_use]
     pub(crate) fn elsewhere(mut self, servers: &[SocketAddr]) -> Self {
