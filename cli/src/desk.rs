@@ -100,6 +100,11 @@ impl Desk {
         )
     }
 
+    /// Whether the vault keeps when a secret ends.
+    pub(crate) fn keeps_ends(&self) -> bool {
+        matches!(self.places.vault, VaultLocation::KeyVault(_))
+    }
+
     /// Where the vault is, for people.
     pub(crate) fn vault_place(&self) -> String {
         match &self.places.vault {

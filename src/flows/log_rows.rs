@@ -13,7 +13,7 @@ use crate::domain::log_row::LogRow;
 use crate::domain::log_row::notice::Notice;
 use crate::domain::name::ConnectionName;
 use crate::domain::renewal::Renewal;
-use crate::domain::renewal::announcement::{self, Announced};
+use crate::domain::renewal::announcement::{self, Announced, Thing};
 use crate::domain::table::Table;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::RowSink;
@@ -68,6 +68,28 @@ pub(super) async fn ends_at(core: &Core, name: &ConnectionName) -> Option<Timest
         .and_then(|set| set.refresh_ends_at);
     let ends = [refresh, head.state.credentials_end_at];
     ends.into_iter().flatten().min()
+}
+
+/// Reads for the health page when a connection's tokens end.
+pub(super) async fn look(core: &Core, name: &ConnectionName) {
+    if let Ok(Some(head)) = core.renewals.read(name).await {
+        see(core, name, &head.state);
+    }
+}
+
+/// The health page knows what a renewal knows.
+pub(super) fn see(core: &Core, name: &ConnectionName, renewal: &Renewal) {
+    let current = renewal.current.as_ref();
+    let refresh = current.and_then(|set| set.refresh_ends_at);
+    let needed = renewal.login.map(|login| login.since);
+    let refresh_token = Thing::RefreshToken.as_text();
+    core.last_seen.ends(name, refresh_token, refresh);
+    core.last_seen.ends(name, "the login", needed);
+    // Who has read the definition itself knows better.
+    if let Some(at) = renewal.credentials_end_at {
+        let credentials = Thing::Credentials.as_text();
+        core.last_seen.ends(name, credentials, Some(at));
+    }
 }
 
 /// What is to be written down once its rows were sent.

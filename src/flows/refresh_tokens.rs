@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
-use super::{Budget, Core};
+use super::{Budget, Core, log_rows};
 use crate::domain::failure::CallFailure;
 use crate::domain::name::ConnectionName;
 use crate::domain::renewal::{Input, LoginNeeded};
@@ -135,6 +135,7 @@ async fn refresh(
         futures_util::future::try_join(core.renewals.read(name), core.wishes.read(name)).await?;
     let now = core.clock.now();
     let state = state.map(|head| head.state).unwrap_or_default();
+    log_rows::see(core, name, &state);
     if !order.forced && !state.is_due(now, wished_at) {
         serve(core, name, wished_at, |at| state.serves(at)).await?;
         return Ok(idle);
@@ -155,6 +156,7 @@ async fn refresh(
     let done = turn.run(wished_at, Input::Begin).await;
     let refreshed = turn.outcome();
     let state = turn.end().await;
+    log_rows::see(core, name, &state);
     // If the lease cannot be given back it runs out by itself.
     if let Err(failure) = lease.release(core.clock.now()).await {
         tracing::warn!(connection = %name, %failure, "the refresher's lease was not given back");

@@ -8,7 +8,7 @@ mod rotation;
 
 use std::time::Duration;
 
-use super::{Budget, Core};
+use super::{Budget, Core, log_rows};
 use crate::domain::name::ConnectionName;
 use crate::stores::looks::Looks;
 use crate::stores::numbered_log::NumberedLog;
@@ -70,6 +70,8 @@ async fn sweep(
     name: &ConnectionName,
     budget: Budget,
 ) -> Result<Option<usize>, StoreFailure> {
+    // Once an hour in each process: what its health page tells.
+    log_rows::look(core, name).await;
     let now = core.clock.now();
     let seen = core.sweeps.read(name).await?;
     let mut sweep = match &seen {

@@ -12,6 +12,7 @@ use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::kept::Kept;
 use crate::domain::name::{ActionName, ConnectionName};
 use crate::domain::network::AllowedHosts;
+use crate::domain::renewal::announcement::Thing;
 use crate::domain::secret::Secret;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Clock, Vault};
@@ -229,6 +230,8 @@ impl Connections {
             Ok(None) => (None, Lookup::Absent),
             Ok(Some(kept)) => {
                 self.tell_of_the_end(name, &kept);
+                let what = Thing::Credentials.as_text();
+                self.last_seen.ends(name, what, kept.expires);
                 let text = kept.value;
                 let lookup = match cached.as_ref() {
                     // The same text is the same connection: its client keeps its token.

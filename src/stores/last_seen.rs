@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::domain::sighting::Sighting;
+use crate::domain::name::ConnectionName;
+use crate::domain::sighting::{Ending, Sighting};
+use crate::domain::timestamp::Timestamp;
 use crate::ports::Clock;
 
 /// The last sighting of each dependency.
@@ -11,6 +14,8 @@ use crate::ports::Clock;
 pub struct LastSeen {
     clock: Arc<dyn Clock>,
     sightings: Arc<Mutex<BTreeMap<String, Sighting>>>,
+    /// By connection and what ends, when it does.
+    ends: Arc<Mutex<BTreeMap<(ConnectionName, &'static str), Timestamp>>>,
 }
 
 impl std::fmt::Debug for LastSeen {
@@ -25,7 +30,32 @@ impl LastSeen {
         Self {
             clock,
             sightings: Arc::default(),
+            ends: Arc::default(),
         }
+    }
+
+    /// When something of a connection ends, as it was last read; `None`: never, or nobody knows.
+    pub fn ends(&self, connection: &ConnectionName, what: &'static str, at: Option<Timestamp>) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        match at {
+            Some(at) => ends.insert((connection.clone(), what), at),
+            None => ends.remove(&(connection.clone(), what)),
+        };
+    }
+
+    /// What ends within `span` or has ended.
+    pub fn ending_within(&self, span: Duration) -> Vec<Ending> {
+        let now = self.clock.now();
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.iter()
+            .filter(|(_, at)| at.since(now) <= span)
+            .map(|((connection, what), at)| Ending {
+                connection: connection.clone(),
+                what,
+                ends_at: *at,
+                has_ended: *at <= now,
+            })
+            .collect()
     }
 
     /// It did what was asked.

@@ -246,6 +246,12 @@ async fn an_end_is_told_at_14_7_3_and_1_days_by_one_row_each_however_often_runs_
         }
         assert_eq!(soon().len(), told, "day {days}");
     }
+    let health = bed.health().await.json();
+    assert_eq!(health["status"], "healthy");
+    let ending = &health["ends_before_long"][0];
+    assert_eq!(ending["connection"], "contoso");
+    assert_eq!(ending["what"], "the refresh token");
+    assert_eq!(ending["ends_at"], ends_at.to_string().as_str());
     for row in soon() {
         assert_eq!(
             (&row["LogType_s"], row.get("Category")),
@@ -260,7 +266,13 @@ async fn an_end_is_told_at_14_7_3_and_1_days_by_one_row_each_however_often_runs_
     let ended = sink.of("has_ended");
     assert_eq!(ended.len(), 1);
     assert_eq!(ended[0]["Category"], "Invalid refresh token");
+    let health = bed.health().await;
+    let status = health.json()["status"].clone();
+    assert_eq!((health.status, status), (200, "degraded".into()));
     bed.log_in(PASSWORD).await;
+    bed.refreshes().await;
+    let health = bed.health().await.json();
+    assert_eq!(health.get("ends_before_long"), None, "{health}");
     bed.end().await;
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use data_encoding::{BASE64, BASE64URL, HEXLOWER};
 
 use crate::bed::{Bed, Ran};
+use crate::elsewhere::Elsewhere;
 use crate::instance::{CLIENT_ID, CLIENT_SECRET, Instance, PASSWORD, USER};
 
 /// A connection with a login.
@@ -93,9 +94,73 @@ fn the_password_is_in_no_process_listing_environment_file_log_state_or_vault() {
     let bed = Bed::new();
     let instance = Instance::slow(Duration::from_millis(700));
     added(&bed, &instance);
+    a_login_leaves_no_password(&bed, &instance.host());
+}
+
+#[test]
+fn nor_is_it_after_a_login_at_cherwell_or_at_entra() {
+    for at in [Elsewhere::cherwell(), Elsewhere::provance()] {
+        let bed = Bed::new();
+        let ran = added_elsewhere(&bed, &at);
+        nothing_in("the output", &ran.stdout);
+        nothing_in("the log", &ran.stderr);
+        a_login_leaves_no_password(&bed, &at.hosts());
+    }
+}
+
+fn added_elsewhere(bed: &Bed, at: &Elsewhere) -> Ran {
+    let url = at.url();
+    let arguments = [
+        "connection",
+        "add",
+        "contoso",
+        "--partner-type",
+        at.partner_type,
+        "--server-url",
+        &url,
+        "--client-id",
+        CLIENT_ID,
+        "--username",
+        USER,
+        "--password-stdin",
+    ];
+    let hosts = at.hosts();
+    let variables = [("ITSMC_ALLOW_HOSTS", hosts.as_str()), ("RUST_LOG", "trace")];
+    bed.run_with(&arguments, &format!("{PASSWORD}\n"), &variables)
+        .did_it()
+}
+
+#[test]
+fn a_connection_elsewhere_is_added_renewed_and_tested_up_to_what_this_version_can() {
+    for at in [Elsewhere::cherwell(), Elsewhere::provance()] {
+        let bed = Bed::new();
+        let ran = added_elsewhere(&bed, &at);
+        assert!(
+            ran.stdout.contains("accepts the credentials"),
+            "{}",
+            ran.stdout
+        );
+        let hosts = at.hosts();
+        let quiet =
+            |arguments: &[&str]| bed.run_with(arguments, "", &[("ITSMC_ALLOW_HOSTS", &hosts)]);
+        let shown = quiet(&["connection", "show", "contoso", "--json"]).did_it();
+        let written = shown.json()["definition"]["entra_authority"].clone();
+        assert_eq!(written.as_str().map(str::to_owned), at.authority());
+        let login = quiet(&["connection", "login", "contoso", "--refresh"]).did_it();
+        let told = &login.stdout;
+        assert!(told.contains("no other login is due while"), "{told}");
+        let tested = quiet(&["connection", "test", "contoso"]);
+        assert_eq!(tested.code, 1, "alerts would wait: {}", tested.stdout);
+        assert!(tested.stdout.contains("no client for this product yet"));
+        assert!(!tested.stdout.contains("NAME"), "{}", tested.stdout);
+    }
+}
+
+/// Logs in while everybody looks, and looks at everything afterwards.
+fn a_login_leaves_no_password(bed: &Bed, hosts: &str) {
     let mut child = bed
         .command_of(&["connection", "login", "contoso", "--password-stdin"])
-        .env("ITSMC_ALLOW_HOSTS", instance.host())
+        .env("ITSMC_ALLOW_HOSTS", hosts)
         .env("RUST_LOG", "trace")
         .stdin(Stdio::piped())
         .spawn()

@@ -227,6 +227,60 @@ fn itsmc_opens_the_vault_as_each_identity_that_its_environment_names() {
 }
 
 #[test]
+fn the_end_of_a_secret_is_written_into_the_vault_and_goes_with_that_secret() {
+    let bed = Bed::new();
+    let cloud = Cloud::start(&bed);
+    let add = |more: &[&str], secret: &str| {
+        let arguments = [
+            &["connection", "add", "contoso", "--no-test"],
+            more,
+            &["--client-secret-stdin"][..usize::from(!secret.is_empty())],
+        ]
+        .concat();
+        run(&bed, &cloud.managed(), &arguments, secret).did_it();
+        let status = ["tokens", "status", "--json"];
+        let told = run(&bed, &cloud.managed(), &status, "").did_it().json();
+        told.pointer("/connections/0/credentials_end_at").cloned()
+    };
+    let new = [
+        "--server-url",
+        "https://contoso.service-now.com",
+        "--client-id",
+        "id",
+    ];
+    let with_end = [&new[..], &["--secret-expires", "2999-01-31"]].concat();
+    let end = Some("2999-01-31T00:00:00.000Z".into());
+    assert_eq!(add(&with_end, "one\n"), end);
+    assert_eq!(
+        add(&["--replace", "--client-id", "id"], ""),
+        end,
+        "it stays"
+    );
+    assert_eq!(add(&["--replace"], "two\n"), None, "another secret");
+    let past = ["connection", "add", "x", "--secret-expires", "2020-01-31"];
+    assert_eq!(run(&bed, &cloud.managed(), &past, "").code, 2);
+}
+
+#[test]
+fn a_folder_has_no_place_for_the_end_of_a_secret() {
+    let bed = Bed::new();
+    let arguments = [
+        "connection",
+        "add",
+        "contoso",
+        "--server-url",
+        "https://contoso.service-now.com",
+        "--client-id",
+        "id",
+        "--client-secret-stdin",
+        "--secret-expires",
+        "2999-01-31",
+    ];
+    let ran = bed.run_with(&arguments, "one\n", &[]);
+    ran.refused(2, &["--secret-expires: the vault is a folder"]);
+}
+
+#[test]
 fn an_identity_that_is_another_one_is_told_what_to_do() {
     let bed = Bed::new();
     let cloud = Cloud::start(&bed);

@@ -13,6 +13,7 @@ mod connection_import;
 mod connection_import_mistakes;
 mod connection_login;
 mod dead;
+mod elsewhere;
 mod instance;
 mod key_vault;
 mod record;

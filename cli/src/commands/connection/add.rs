@@ -2,6 +2,7 @@
 //! then stored.
 
 mod draft;
+mod ending;
 mod entra_tenant;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use clap::Args;
 use itsm_connector::domain::connection::{Connection, Grant};
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::secret::Secret;
+use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::flows::{Core, refresh_tokens};
 use itsm_connector::stores::connections::{SECRET_PREFIX, TOKENS_PREFIX};
 use serde_json::json;
@@ -60,6 +62,9 @@ pub(crate) struct Add {
     /// internal, windows, ldap or auto: where the user's account is kept (Cherwell)
     #[arg(long, value_name = "MODE")]
     auth_mode: Option<String>,
+    /// When the client secret or certificate ends, as `2027-01-31`: written into the key vault, and announced ahead
+    #[arg(long, value_name = "DATE", value_parser = ending::date)]
+    secret_expires: Option<Timestamp>,
     /// Read the client secret from standard input, one line
     #[arg(long)]
     client_secret_stdin: bool,
@@ -106,6 +111,7 @@ impl Add {
         self.refuse_to_overwrite(&desk, Some(&connection.name))
             .await?;
 
+        let ends_at = self.secret_ends_at(&desk, &connection).await?;
         crate::files::make_folder(desk.folder())?;
         let core = desk.core()?;
         let (connection, text) =
@@ -113,7 +119,7 @@ impl Add {
         // The tokens first: a connection is never seen without them.
         self.login(&core, &connection, piped.password, output)
             .await?;
-        store(&desk, &core, &connection, &text).await?;
+        store(&desk, &core, &connection, &text, ends_at).await?;
         self.finish(&desk, &connection, output).await
     }
 
@@ -220,13 +226,14 @@ async fn store(
     core: &Core,
     connection: &Connection,
     text: &Secret,
+    ends_at: Option<Timestamp>,
 ) -> Result<(), Failure> {
     let (vault, name) = (desk.vault(), &connection.name);
     if connection.grant == Grant::ClientCredentials {
         vault.remove(&format!("{TOKENS_PREFIX}{name}")).await?;
     }
     vault
-        .set(&format!("{SECRET_PREFIX}{name}"), text, None)
+        .set(&format!("{SECRET_PREFIX}{name}"), text, ends_at)
         .await?;
     refresh_tokens::wake(core, name).await?;
     Ok(())
