@@ -166,11 +166,16 @@ impl SetFacts {
     }
 
     /// When the access token is renewed: two ticks ahead of its end, or a fifth of its life if that is more (rule R34). So
-    /// one tick may fail.
+    /// one tick may fail. And two ticks ahead of the refresh token's end: where that is replaced it must not end unused, and
+    /// where it is not, what it gives then serves whoever logs in late for a whole life.
     pub fn renew_at(&self, tick: Duration) -> Option<Timestamp> {
         let end = self.access_ends_at?;
         let life = self.obtained_at.map(|at| end.since(at)).unwrap_or_default();
-        Some(end.minus((2 * tick).max(life / 5)))
+        let ahead = end.minus((2 * tick).max(life / 5));
+        let last = self.refresh_ends_at.map(|end| end.minus(2 * tick));
+        let is_after = |last: &Timestamp| self.obtained_at.is_some_and(|at| at < *last);
+        let last = last.filter(|last| self.has_refresh && is_after(last));
+        Some(last.map_or(ahead, |last| last.min(ahead)))
     }
 }
 
@@ -200,6 +205,10 @@ pub struct Renewal {
     /// That a person is needed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub login: Option<LoginNeeded>,
+    /// From when on the refresh token's end is one. Where using it replaces it, the next renewal prolongs it: nobody is told
+    /// of an end before that renewal has been due for two ticks and has not come.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ends_from: Option<Timestamp>,
     /// When a wish was last heeded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub heeded_at: Option<Timestamp>,

@@ -59,7 +59,7 @@ impl TokenSets {
     /// The newest set.
     pub async fn read(&self, connection: &ConnectionName) -> Result<Found, CallFailure> {
         let name = format!("{TOKENS_PREFIX}{connection}");
-        let kept = timed("read tokens", VAULT_CALL_MAX, self.vault.get(&name)).await?;
+        let kept = read("read tokens", VAULT_CALL_MAX, self.vault.get(&name)).await?;
         let Some(kept) = kept else {
             return Ok(Found::Nothing);
         };
@@ -78,7 +78,7 @@ impl TokenSets {
         let name = format!("{TOKENS_PREFIX}{connection}");
         let (text, expires) = (set.to_vault_text(), set.refresh_expires_at);
         let write = self.vault.set(&name, &text, expires);
-        timed("write tokens", VAULT_WRITE_MAX, write).await
+        written("write tokens", VAULT_WRITE_MAX, write).await
     }
 
     /// Takes a version out of use.
@@ -89,7 +89,7 @@ impl TokenSets {
     ) -> Result<(), CallFailure> {
         let name = format!("{TOKENS_PREFIX}{connection}");
         let disable = self.vault.disable(&name, version);
-        timed("disable tokens", VAULT_WRITE_MAX, disable).await
+        written("disable tokens", VAULT_WRITE_MAX, disable).await
     }
 
     /// Until when the connection's own secret is good, where the vault was told.
@@ -98,29 +98,63 @@ impl TokenSets {
         connection: &ConnectionName,
     ) -> Result<Option<Timestamp>, CallFailure> {
         let name = format!("{SECRET_PREFIX}{connection}");
-        let kept = timed("read connection", VAULT_CALL_MAX, self.vault.get(&name)).await?;
+        let kept = read("read connection", VAULT_CALL_MAX, self.vault.get(&name)).await?;
         Ok(kept.and_then(|kept| kept.expires))
     }
 
     /// All connections.
     pub async fn connections(&self) -> Result<Vec<ConnectionName>, CallFailure> {
         let listing = self.vault.list(SECRET_PREFIX);
-        let names = timed("list connections", VAULT_WRITE_MAX, listing).await?;
+        let names = read("list connections", VAULT_WRITE_MAX, listing).await?;
         let named = |name: &String| ConnectionName::parse(name.strip_prefix(SECRET_PREFIX)?).ok();
         Ok(names.iter().filter_map(named).collect())
     }
 }
 
-async fn timed<T>(
+/// A read that is given up: it has changed nothing, whatever became of it.
+async fn read<T>(
     operation: &'static str,
     span: Duration,
     call: impl Future<Output = Result<T, CallFailure>>,
 ) -> Result<T, CallFailure> {
+    within(span, operation, Effect::NotSent, call).await
+}
+
+/// A write that is given up: nobody knows what became of it.
+async fn written<T>(
+    operation: &'static str,
+    span: Duration,
+    call: impl Future<Output = Result<T, CallFailure>>,
+) -> Result<T, CallFailure> {
+    within(span, operation, Effect::Unknown, call).await
+}
+
+async fn within<T>(
+    span: Duration,
+    operation: &'static str,
+    effect: Effect,
+    call: impl Future<Output = Result<T, CallFailure>>,
+) -> Result<T, CallFailure> {
     let late = || {
-        let (effect, kind) = (Effect::Unknown, Kind::TimedOut);
+        let kind = Kind::TimedOut;
         CallFailure::new("the vault", operation, effect, kind, "no answer in time")
     };
     tokio::time::timeout(span, call)
         .await
         .unwrap_or_else(|_| Err(late()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_read_that_is_given_up_has_changed_nothing_and_of_a_write_nobody_knows() {
+        let soon = Duration::from_millis(5);
+        let never = std::future::pending::<Result<(), CallFailure>>;
+        let read = read("read tokens", soon, never()).await.unwrap_err();
+        assert_eq!((read.effect, read.kind), (Effect::NotSent, Kind::TimedOut));
+        let written = written("write tokens", soon, never()).await.unwrap_err();
+        assert_eq!(written.effect, Effect::Unknown);
+    }
 }

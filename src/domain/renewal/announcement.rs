@@ -110,7 +110,9 @@ pub fn next_milestone(ends_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
 pub fn due(state: &Renewal, now: Timestamp) -> (Vec<Announcement>, Announced) {
     let mut news = Vec::new();
     let mut announced = state.announced.clone();
-    let refresh_ends_at = state.current.as_ref().and_then(|set| set.refresh_ends_at);
+    let is_real = state.ends_from.is_none_or(|from| from <= now);
+    let set = state.current.as_ref().filter(|_| is_real);
+    let refresh_ends_at = set.and_then(|set| set.refresh_ends_at);
     let ends = [
         (Thing::RefreshToken, refresh_ends_at, &mut announced.refresh),
         (

@@ -17,6 +17,9 @@ pub fn next(state: &Renewal, now: Timestamp, rules: &Rules, input: Input) -> (Re
         rules,
     };
     let effect = step.take(input);
+    let set = step.state.current.as_ref().filter(|_| rules.replaces);
+    let due_at = set.and_then(|set| set.renew_at(rules.tick));
+    step.state.ends_from = due_at.map(|at| at.plus(2 * rules.tick));
     (step.state, effect)
 }
 

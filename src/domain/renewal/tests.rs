@@ -421,6 +421,52 @@ fn every_end_is_announced_at_each_milestone_and_once() {
 }
 
 #[test]
+fn a_refresh_token_that_each_renewal_prolongs_ends_only_if_the_renewal_does_not_come() {
+    // It lives two days, and an access token of an hour is renewed 12 minutes ahead.
+    let set = SetFacts {
+        refresh_ends_at: Some(days(2)),
+        ..set(1, 0)
+    };
+    let mut renewal = state(Phase::Idle, &set);
+    run(&mut renewal, 0, &rules(), vec![seen(&set)]);
+    let mut told = Vec::new();
+    for minute in 0..120 {
+        let (news, announced) = announcement::due(&renewal, at(minute));
+        renewal.announced = announced;
+        told.extend(news.into_iter().map(|_| minute));
+    }
+    assert_eq!(told, [48 + 10], "two ticks after it was due");
+    // Where it stays what it is, the end is real.
+    let stays = Rules {
+        replaces: false,
+        ..rules()
+    };
+    run(&mut renewal, 0, &stays, vec![seen(&set)]);
+    renewal.announced = announcement::Announced::default();
+    assert_eq!(announcement::due(&renewal, at(0)).0.len(), 1);
+}
+
+#[test]
+fn a_refresh_token_is_used_right_before_its_end_once() {
+    let ends_at = at(100);
+    let day = |obtained| SetFacts {
+        obtained_at: Some(at(obtained)),
+        access_ends_at: Some(at(obtained + 24 * 60)),
+        refresh_ends_at: Some(ends_at),
+        ..set(1, 0)
+    };
+    assert_eq!(day(0).renew_at(TICK), Some(at(90)), "two ticks ahead");
+    // What it gave then serves for a whole life: whoever logs in late has so much time.
+    let fifth = 24 * 60 / 5;
+    assert_eq!(day(90).renew_at(TICK), Some(at(90 + 24 * 60 - fifth)));
+    let without = SetFacts {
+        has_refresh: false,
+        ..day(0)
+    };
+    assert_eq!(without.renew_at(TICK), Some(at(24 * 60 - fifth)));
+}
+
+#[test]
 fn that_a_person_is_needed_is_announced_once_each_time() {
     let set = set(1, 0);
     let mut renewal = state(calling(60, 1), &set);
