@@ -15,7 +15,8 @@ pub use authorities::{AUTHORITIES_MAX, Authorities, NotAuthorities};
 pub use networks::{NETWORKS_MAX, Networks, NotANetwork};
 pub use proxy::{NotAProxy, Proxy};
 
-/// What the calls of one connection may reach: its own server and nothing else (rows C17 and S16).
+/// What the calls of one connection may reach: its own server and nothing else (rows C17 and S16). Tokens that Entra gives
+/// are asked for by an egress of their own, to Entra's host alone.
 ///
 /// A request carries it among its extensions, in an `Arc`. One that carries none may reach public addresses only.
 #[derive(Debug, Clone, PartialEq, Eq)]
