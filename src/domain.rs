@@ -18,6 +18,7 @@ pub mod grouping;
 pub mod identity;
 pub mod kept;
 pub mod key_vault;
+pub mod ledger;
 pub mod log_row;
 pub mod name;
 pub mod network;

@@ -90,6 +90,14 @@ pub trait RecordSource: Send + Sync {
         asked: &Ask,
         within: Duration,
     ) -> Result<RecordCount, CallFailure>;
+
+    /// How many of these records the product still has, those included that we may not see or that the connection leaves out.
+    async fn existing(
+        &self,
+        record_type: RecordType,
+        ids: &[String],
+        within: Duration,
+    ) -> Result<u64, CallFailure>;
 }
 
 /// From a connection to its product's client.

@@ -13,6 +13,7 @@ pub mod gates;
 pub mod journal;
 pub mod last_seen;
 pub mod leases;
+pub mod ledgers;
 pub mod looks;
 pub mod notices;
 pub mod numbered_log;

@@ -129,6 +129,11 @@ impl Desk {
         }
     }
 
+    /// Where rows go, for people.
+    pub(crate) fn rows_place(&self) -> String {
+        self.places.rows.to_string()
+    }
+
     /// Where rows go.
     pub(crate) fn rows(&self) -> Result<Arc<dyn RowSink>, Failure> {
         let (places, proxy) = (&self.places, self.places.proxy.as_ref());

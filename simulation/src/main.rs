@@ -61,7 +61,8 @@ struct Arguments {
     #[arg(long, conflicts_with_all = ["seeds", "seed", "exhaustive", "planted"])]
     planted_bugs: bool,
     /// Run the sync before a table that changes while it is read; with `--planted-bugs` each of its defences taken away.
-    #[arg(long, conflicts_with_all = ["exhaustive", "planted", "measure"])]
+    /// With `--exhaustive` a run of it that dies at each of its calls.
+    #[arg(long, conflicts_with_all = ["planted", "measure"])]
     sync: bool,
     /// With how many of so many seeds each planted bug, or the one that is named, is found.
     #[arg(long, value_name = "SEEDS", conflicts_with_all = ["seeds", "seed", "exhaustive"])]
@@ -253,6 +254,15 @@ fn sync_all(arguments: &Arguments, began: Instant) -> ExitCode {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
+        };
+    }
+    if arguments.exhaustive {
+        let sum = sync::matrix::run_all(true);
+        let seconds = began.elapsed().as_secs_f64();
+        println_out(&format!("{}sync: {seconds:.0} s", sum.as_text()));
+        return match sum.failures.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
         };
     }
     let seeds = if arguments.seed.is_empty() {

@@ -6,6 +6,7 @@
 //! sync, the algorithms that others use read the same table ([`rivals`]), and what they lose is counted.
 
 pub mod check;
+pub mod matrix;
 pub mod outside;
 pub mod report;
 pub mod rivals;
@@ -60,11 +61,17 @@ pub enum Bug {
     EmptyPageEnds,
     /// Nothing is remembered of what the overlap has sent.
     NoMemory,
+    /// What was sent is held against the product once, and never again.
+    NoReconciliation,
+    /// The reconciliation does not know what was sent.
+    ForgetsWhatWasSent,
+    /// A record that is not shown any more is taken for deleted.
+    AbsentIsDeleted,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::WatermarkBeforeIngest,
         Self::NoOverlap,
         Self::NoSettleLag,
@@ -72,6 +79,9 @@ impl Bug {
         Self::ShortPageEnds,
         Self::EmptyPageEnds,
         Self::NoMemory,
+        Self::NoReconciliation,
+        Self::ForgetsWhatWasSent,
+        Self::AbsentIsDeleted,
     ];
 
     /// Its name on the command line.
@@ -84,6 +94,9 @@ impl Bug {
             Self::ShortPageEnds => "short-page-ends",
             Self::EmptyPageEnds => "empty-page-ends",
             Self::NoMemory => "no-memory",
+            Self::NoReconciliation => "no-reconciliation",
+            Self::ForgetsWhatWasSent => "forgets-what-was-sent",
+            Self::AbsentIsDeleted => "absent-is-deleted",
         }
     }
 }
@@ -102,17 +115,28 @@ pub fn run_seed(seed: u64, bug: Option<Bug>) -> Ran {
 
 /// Runs seeds on as many threads as there are cores, until all are run or `is_over`.
 pub fn run_all(seeds: &[u64], is_over: &(dyn Fn() -> bool + std::marker::Sync)) -> Sum {
+    spread(seeds, is_over, |seed| {
+        let ran = catch_unwind(|| run_seed(*seed, None));
+        ran.unwrap_or_else(|_| Ran::failed(*seed, "the run panicked"))
+    })
+}
+
+/// Runs jobs on as many threads as there are cores.
+fn spread<J: std::marker::Sync>(
+    jobs: &[J],
+    is_over: &(dyn Fn() -> bool + std::marker::Sync),
+    run: impl Fn(&J) -> Ran + std::marker::Sync,
+) -> Sum {
     let (next, sum) = (AtomicUsize::new(0), Mutex::new(Sum::default()));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..cores.min(seeds.len()) {
+        for _ in 0..cores.min(jobs.len()) {
             scope.spawn(|| {
-                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if is_over() {
                         break;
                     }
-                    let ran = catch_unwind(|| run_seed(*seed, None));
-                    let ran = ran.unwrap_or_else(|_| Ran::failed(*seed, "the run panicked"));
+                    let ran = run(job);
                     let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                     sum.add(ran);
                 }
@@ -160,8 +184,8 @@ async fn scheduler(world: Arc<World>, n: u32) {
     }
 }
 
-/// One run of a fresh process.
-async fn tick(world: &Arc<World>, n: u32, dies_at: Option<u64>) {
+/// One run of a fresh process; how many calls it has begun or ended.
+async fn tick(world: &Arc<World>, n: u32, dies_at: Option<u64>) -> u64 {
     let process = Arc::new(Process::new(Arc::clone(world), n, dies_at));
     let core = core(&process);
     let rules = world.rules();
@@ -177,6 +201,7 @@ async fn tick(world: &Arc<World>, n: u32, dies_at: Option<u64>) {
         }
     }
     process.ends();
+    process.steps()
 }
 
 fn core(process: &Arc<Process>) -> Core {
@@ -210,5 +235,6 @@ pub fn rules(bug: Option<Bug>) -> Rules {
         },
         slice: Duration::from_secs(6 * 60 * 60),
         page: 5,
+        ..Rules::default()
     }
 }

@@ -20,6 +20,14 @@ pub const FOR_PEOPLE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// How long snapshots of gates, leases, allowances and facts are kept after they were succeeded: nobody asks for them.
 pub const SMALL_LOGS_FOR: Duration = Duration::from_secs(60 * 60);
 
+/// How long a row that the sync has set aside is kept: as long as all that waits for a person. It is set aside again if it is
+/// met again.
+pub const SET_ASIDE_FOR: Duration = FOR_PEOPLE;
+
+/// How long the cursor of a slice that a person asked for is kept after it moved last: who repeats the command in the same week
+/// goes on where it was broken off, later it begins anew.
+pub const SLICES_FOR: Duration = HISTORY_FOR;
+
 /// How often it is looked for what may go: of snapshots of small logs, and of everything.
 pub const SWEEP_EVERY: Duration = SMALL_LOGS_FOR;
 /// See [`SWEEP_EVERY`].

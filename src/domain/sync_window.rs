@@ -31,6 +31,9 @@ pub const SLICE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Records of one page: what others that export from ServiceNow ask for (servicenow-api §17).
 pub const PAGE: u32 = 1000;
 
+/// How often what was sent is held against the product's own counts.
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How a sync reads. One set in production; the simulation has smaller ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -42,6 +45,8 @@ pub struct Rules {
     pub slice: Duration,
     /// Records of one page.
     pub page: u32,
+    /// How often what was sent is held against the product's own counts.
+    pub reconcile_every: Duration,
 }
 
 impl Default for Rules {
@@ -51,6 +56,7 @@ impl Default for Rules {
             overlap: OVERLAP,
             slice: SLICE,
             page: PAGE,
+            reconcile_every: RECONCILE_EVERY,
         }
     }
 }

@@ -2,11 +2,14 @@
 //!
 //! One sync per connection at a time (a lease says which; correctness does not depend on it). What changed lately goes
 //! first, in closed windows; then what the connection's past days hold, a slice a day, the newest first, while the live
-//! windows go on. A cursor moves only after the sink has the rows before it.
+//! windows go on. A cursor moves only after the sink has the rows before it. Once a day what was sent is held against the
+//! product's own counts.
 
 mod ending;
+mod reconcile;
 mod report;
 mod streams;
+mod tidying;
 mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +25,7 @@ use crate::domain::sync_window::{Rules, Stream, Window};
 use crate::ports::RowSink;
 use crate::stores::connections::Lookup;
 use crate::stores::cursors::Cursors;
+use crate::stores::ledgers::Ledgers;
 use crate::stores::objects::StoreFailure;
 use crate::stores::set_aside::SetAsides;
 pub use report::{Progress, Synced, Watch};
@@ -237,6 +241,7 @@ pub async fn run_slice(
 /// What a sync reads and writes of our own state.
 struct State {
     cursors: Cursors,
+    ledgers: Ledgers,
     set_aside: SetAsides,
 }
 
@@ -244,6 +249,7 @@ impl State {
     fn of(core: &Core) -> Self {
         Self {
             cursors: Cursors::new(core.objects.clone()),
+            ledgers: Ledgers::new(core.objects.clone()),
             set_aside: SetAsides::new(core.objects.clone()),
         }
     }

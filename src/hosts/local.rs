@@ -11,7 +11,9 @@ use super::http_server::{self, Answers};
 use super::intake::Intake;
 use super::refresher;
 use super::reply::Reply;
+use super::syncer;
 use super::{Function, Rhythm};
+use crate::flows::sync_records::Sync;
 
 /// Serves a function until the process is asked to stop.
 pub async fn serve(function: Arc<dyn Function>, listen: SocketAddr) -> std::io::Result<()> {
@@ -53,9 +55,10 @@ async fn tick_for_ever(function: &dyn Function) {
     }
 }
 
-/// The same, and renews tokens beside it: everything at the desk in one process.
-pub async fn serve_with_tokens_until(
+/// The same, and renews tokens and reads records back beside it: everything at the desk in one process.
+pub async fn serve_everything_until(
     intake: Arc<Intake>,
+    sync: &Sync,
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
@@ -70,13 +73,22 @@ pub async fn serve_with_tokens_until(
             drop(run);
         }
     };
+    // A run that is cut off by the end of the process loses nothing.
+    let syncing = async {
+        core.clock.sleep(syncer::DESK_FIRST).await;
+        loop {
+            syncer::run(core, sync, syncer::WITHIN).await;
+            core.clock.sleep(syncer::DESK_EVERY).await;
+        }
+    };
     let stop = async {
         stop.await;
         // What an issuer gave is stored first.
         drop(running.lock().await);
     };
     let beside = async {
-        futures_util::future::join(tick_for_ever(&*intake), Box::pin(refreshing)).await;
+        let (refreshing, syncing) = (Box::pin(refreshing), Box::pin(syncing));
+        futures_util::future::join3(tick_for_ever(&*intake), refreshing, syncing).await;
     };
     let function: Arc<dyn Function> = Arc::<Intake>::clone(&intake);
     let desk = Arc::new(Desk(function));

@@ -18,6 +18,9 @@ pub const EVERY: Duration = Duration::from_secs(5 * 60);
 /// How often it runs at the desk, where a tick costs nothing.
 pub const DESK_EVERY: Duration = Duration::from_secs(60);
 
+/// When it first runs there: by then the alerts that were waiting have been finished.
+pub(super) const DESK_FIRST: Duration = Duration::from_secs(5);
+
 /// How long a run may take where nobody says: a function of the Consumption plan has five minutes (azure-platform §5.4).
 pub(super) const WITHIN: Duration = Duration::from_secs(240);
 

@@ -1,5 +1,6 @@
 //! Where rows go: `ITSMC_LOG_ANALYTICS`, and `ITSMC_DCR_ID` with an endpoint of Azure.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::{SettingsError, folder, shown};
@@ -33,6 +34,17 @@ pub enum RowsLocation {
     /// A database of one file.
     #[cfg(feature = "desk")]
     Sqlite(PathBuf),
+}
+
+impl fmt::Display for RowsLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LogAnalytics { endpoint, .. } => write!(f, "{endpoint}"),
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            #[cfg(feature = "desk")]
+            Self::Sqlite(file) => write!(f, "{}", file.display()),
+        }
+    }
 }
 
 /// `ITSMC_LOG_ANALYTICS`; `None` if it is not set.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::numbered_log::{Append, Head, NumberedLog};
 use super::objects::{Objects, StoreFailure};
@@ -14,7 +14,10 @@ use crate::domain::timestamp::Timestamp;
 
 /// How long a snapshot is kept after the next one: well above what anybody may stand still between a look and an append
 /// ([`super::standstill`]), and long enough to see what went wrong.
-const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// What the folder of a slice's cursor begins with.
+const SLICE_PREFIX: &str = "slice-";
 
 /// How many appends lie between two looks for what may be removed, and the most that one removes: a removal is a call to
 /// the store each, and an append must not wait for many.
@@ -30,6 +33,8 @@ pub enum Cursor {
     Backfill(Stream),
     /// A slice that a person asked for ([`Slice`](crate::domain::sync_window::Slice)).
     Slice(Stream, Window),
+    /// The reconciliation of a stream ([`Ledger`](crate::domain::ledger::Ledger)).
+    Ledger(Stream),
 }
 
 /// The cursors.
@@ -50,8 +55,9 @@ impl Cursors {
             Cursor::Backfill(stream) => {
                 format!("cursors/{connection}/{}/backfill", stream.as_str())
             }
+            Cursor::Ledger(stream) => format!("cursors/{connection}/{}/ledger", stream.as_str()),
             Cursor::Slice(stream, window) => format!(
-                "cursors/{connection}/{}/slice-{}-{}",
+                "cursors/{connection}/{}/{SLICE_PREFIX}{}-{}",
                 stream.as_str(),
                 window.from.as_key(),
                 window.until.as_key()
@@ -91,6 +97,30 @@ impl Cursors {
             }
         }
         Ok(Some(head))
+    }
+
+    /// Removes the cursors of slices that moved last before a moment; how many there were. What cannot be read stays.
+    pub async fn forget_slices(
+        &self,
+        connection: &ConnectionName,
+        moment: Timestamp,
+    ) -> Result<usize, StoreFailure> {
+        let mut removed = 0;
+        for stream in Stream::ALL {
+            let folder = format!("cursors/{connection}/{}", stream.as_str());
+            let slices = self.objects.folders(&folder).await?;
+            for slice in slices.iter().filter(|name| name.starts_with(SLICE_PREFIX)) {
+                let log = NumberedLog::new(self.objects.clone(), format!("{folder}/{slice}"));
+                let Ok(Some((head, numbers))) = log.head_and_numbers::<IgnoredAny>().await else {
+                    continue;
+                };
+                if head.at < moment {
+                    log.remove(&numbers).await?;
+                    removed += 1;
+                }
+            }
+        }
+        Ok(removed)
     }
 
     /// Removes every cursor of a stream, so that the next run begins anew; how many snapshots went.
@@ -147,6 +177,36 @@ mod tests {
         assert!(zombie.unwrap().is_none(), "it would take the cursor back");
         let read = cursors.read::<Live>(&name, cursor).await.unwrap().unwrap();
         assert_eq!(read.state, further);
+    }
+
+    #[tokio::test]
+    async fn the_cursor_of_an_old_slice_goes_and_no_other_does() {
+        let cursors = Cursors::new(in_memory());
+        let rules = Rules::default();
+        let live = Live::begin(&rules, Timestamp::from_millis(1_000_000), "r");
+        let at = Timestamp::from_millis;
+        let slice = |n: i64| Window {
+            from: at(n * 1000),
+            until: at(n * 1000 + 500),
+        };
+        let stream = Stream::Incident;
+        for (cursor, written) in [
+            (Cursor::Live(stream), 5),
+            (Cursor::Slice(stream, slice(1)), 5),
+            (Cursor::Slice(stream, slice(2)), 50),
+        ] {
+            let now = at(written);
+            let written = cursors.write(&name(), cursor, None, "a", now, &live).await;
+            assert!(written.unwrap().is_some());
+        }
+        assert_eq!(cursors.forget_slices(&name(), at(20)).await.unwrap(), 1);
+        let (cursors, name) = (&cursors, name());
+        let is_there = |cursor| cursors.read::<Live>(&name, cursor);
+        assert!(is_there(Cursor::Live(stream)).await.unwrap().is_some());
+        let young = Cursor::Slice(stream, slice(2));
+        assert!(is_there(young).await.unwrap().is_some());
+        let old = Cursor::Slice(stream, slice(1));
+        assert!(is_there(old).await.unwrap().is_none());
     }
 
     #[tokio::test]

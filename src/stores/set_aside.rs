@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::objects::{Objects, StoreFailure};
+use super::objects::{Creation, Objects, StoreFailure};
 use super::stored::{self, WithVersion};
 use crate::domain::identity::RowKey;
 use crate::domain::name::ConnectionName;
 use crate::domain::timestamp::Timestamp;
+
+/// Rows that are looked at once a day for whether they may go: with more of them a person is needed, not a broom.
+const LOOKED_AT_MAX: usize = 1000;
 
 /// A row that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,11 +42,12 @@ impl SetAsides {
     }
 
     /// Keeps one, under a name that follows from what it is about: the same row is kept once, with the first reason.
+    /// True if it was not there.
     pub async fn keep(
         &self,
         connection: &ConnectionName,
         row: &SetAside,
-    ) -> Result<(), StoreFailure> {
+    ) -> Result<bool, StoreFailure> {
         let about = row.id.as_deref().unwrap_or(&row.path);
         let named = [
             ("stream", row.stream.as_str()),
@@ -53,8 +57,7 @@ impl SetAsides {
         let key = RowKey::new(&named.map(|(name, text)| (name.to_owned(), text.to_owned())));
         let path = format!("set-aside/{connection}/{key}");
         let content = stored::content(&path, &WithVersion::new(row))?;
-        self.objects.keep(&path, content).await?;
-        Ok(())
+        Ok(self.objects.keep(&path, content).await? == Creation::Made)
     }
 
     /// All of a connection.
@@ -69,6 +72,29 @@ impl SetAsides {
             }
         }
         Ok(rows)
+    }
+
+    /// Forgets those of before a moment; how many there were. What cannot be read stays.
+    pub async fn forget_before(
+        &self,
+        connection: &ConnectionName,
+        moment: Timestamp,
+    ) -> Result<usize, StoreFailure> {
+        let folder = format!("set-aside/{connection}");
+        let mut removed = 0;
+        let names = self.objects.list_first(&folder, None, LOOKED_AT_MAX);
+        for name in names.await? {
+            let path = format!("{folder}/{name}");
+            let Some(content) = self.objects.get(&path).await? else {
+                continue;
+            };
+            let read = stored::read::<WithVersion<SetAside>>(&path, &content);
+            if read.is_ok_and(|read| read.content.at < moment) {
+                self.objects.delete(&path).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// How many a connection has.
@@ -88,5 +114,34 @@ impl SetAsides {
             self.objects.delete(&format!("{folder}/{name}")).await?;
         }
         Ok(names.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::test_clock::in_memory;
+
+    #[tokio::test]
+    async fn what_is_old_goes_and_what_cannot_be_read_stays() {
+        let objects = in_memory();
+        let set_aside = SetAsides::new(objects.clone());
+        let name = ConnectionName::parse("contoso").unwrap();
+        for n in 0..3 {
+            let row = SetAside {
+                stream: "incident".to_owned(),
+                id: Some(n.to_string()),
+                path: "result[0].number".to_owned(),
+                reason: "none".to_owned(),
+                at: Timestamp::from_millis(n * 1000),
+                run: "r".to_owned(),
+            };
+            set_aside.keep(&name, &row).await.unwrap();
+        }
+        let damaged = objects.keep("set-aside/contoso/damaged", "{".into());
+        damaged.await.unwrap();
+        let before = Timestamp::from_millis(2000);
+        assert_eq!(set_aside.forget_before(&name, before).await.unwrap(), 2);
+        assert_eq!(set_aside.count(&name).await.unwrap(), 2);
     }
 }

@@ -35,6 +35,7 @@ mod missed_alerts;
 mod odd_alerts;
 mod over_before_made;
 mod product_misbehaves;
+mod reconciliation;
 mod renewal;
 mod reply_was_lost;
 mod retention;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use clap::Args;
 use itsm_connector::domain::webhook_auth::WebhookAuth;
 use itsm_connector::flows::Core;
+use itsm_connector::flows::sync_records::Sync;
 use itsm_connector::hosts::intake::Intake;
 use itsm_connector::hosts::local;
 use itsm_connector::settings::LISTEN_DEFAULT;
@@ -56,6 +57,7 @@ struct Running {
     desk: Desk,
     instance: Instance,
     intake: Arc<Intake>,
+    sync: Sync,
     /// The file with a fresh alert.
     alert_file: PathBuf,
 }
@@ -94,7 +96,8 @@ impl Up {
                 () = running.instance.keep_saving(output) => {}
             }
         };
-        local::serve_with_tokens_until(Arc::clone(&running.intake), listener, stop)
+        let intake = Arc::clone(&running.intake);
+        local::serve_everything_until(intake, &running.sync, listener, stop)
             .await
             .map_err(|error| {
                 Failure::does_not_work(
@@ -158,10 +161,12 @@ async fn start(
     demo::find_out_uniqueness(&desk, &instance).await?;
     let core = desk.core()?;
     let alert_file = write_sample(&core, data)?;
+    let sync = Sync::into(desk.rows()?);
     Ok(Running {
         desk,
         instance,
         intake: Arc::new(Intake::new(core, WebhookAuth::Open)),
+        sync,
         alert_file,
     })
 }
@@ -208,6 +213,7 @@ impl Running {
             "webhook": self.webhook(),
             "health": self.health(),
             "servicenow": self.instance.url(),
+            "rows": self.desk.rows_place(),
             "data": self.alert_file.parent(),
             "curl": self.curl(),
         })
@@ -220,6 +226,10 @@ impl Running {
         output.line(format!(
             "ServiceNow  {}  {QUIET}(simulated; its records stay in {folder}){QUIET:#}",
             self.instance.url()
+        ));
+        output.line(format!(
+            "rows        {}  {QUIET}(incidents and change requests, a minute behind){QUIET:#}",
+            self.desk.rows_place()
         ));
         output.line("");
         output.line("Send an alert, as Azure Monitor would, and look at the incidents:");

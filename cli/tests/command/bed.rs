@@ -3,7 +3,9 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use itsm_connector::domain::timestamp::Timestamp;
 use serde_json::Value;
 
 /// A desk's folder that goes away with the test.
@@ -113,6 +115,18 @@ impl Bed {
             stdout,
             printed,
         }
+    }
+
+    /// The simulator's records become a day older.
+    pub(crate) fn ages_the_records(&self) {
+        let file = self.data().join("servicenow.json");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (_, behind) = text.split_once("\"opened_at\":\"").unwrap();
+        let today = &behind[..10];
+        let day = Duration::from_secs(86_400);
+        let midnight = Timestamp::parse_lenient(&format!("{today}T00:00:00Z")).unwrap();
+        let yesterday = midnight.minus(day).to_string();
+        std::fs::write(&file, text.replace(today, &yesterday[..10])).unwrap();
     }
 
     /// All files below the folder, with their text.

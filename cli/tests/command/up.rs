@@ -163,3 +163,31 @@ fn a_connection_to_a_real_instance_is_not_turned_round() {
     let shown = bed.run(&["connection", "show", "demo"]).did_it().stdout;
     assert!(shown.contains("https://contoso.service-now.com"), "{shown}");
 }
+
+#[test]
+#[cfg(unix)]
+fn records_come_back_as_rows_by_themselves() {
+    use crate::bed::mode;
+    use std::time::Duration;
+    let bed = Bed::new();
+    bed.run(&SAMPLE).did_it();
+    bed.ages_the_records();
+    let running = bed.up();
+    let mut status = serde_json::Value::Null;
+    for _ in 0..60 {
+        status = bed.run(&["sync", "status", "--json"]).did_it().json();
+        if status["streams"][0]["rows"] == 1 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let stream = &status["streams"][0];
+    assert_eq!(
+        (&stream["stream"], &stream["rows"]),
+        (&"incident".into(), &1.into()),
+        "{status}"
+    );
+    assert!(stream["complete_until"].is_string(), "{status}");
+    assert_eq!(mode(&bed.data().join("rows.sqlite")), 0o600);
+    assert_eq!(running.stop(), Some(0));
+}

@@ -8,6 +8,9 @@ use simulators::servicenow::made_up_sys_id;
 
 use super::world::{Version, World};
 
+/// What is committed later than this after its second is in no window any more, and is the reconciliation's.
+const LATE_MS_MAX: i64 = 300_000;
+
 /// The tables that are read.
 pub const TABLES: [&str; 2] = ["incident", "change_request"];
 
@@ -91,7 +94,11 @@ pub fn at_the_end(world: &World) {
             deletes.len()
         ));
     }
+    let deleted = world.deleted().clone();
     let taken = world.taken();
+    if let Some(alive) = taken.deleted.keys().find(|key| !deleted.contains(*key)) {
+        world.violated(format!("{alive} is there as deleted, and is not deleted"));
+    }
     if taken.repeats > taken.excused {
         world.violated(format!(
             "I12: {} rows are there again, {} may be",
@@ -144,7 +151,7 @@ pub fn cursor(world: &World, path: &str, content: &[u8]) {
         let seen_in_time = world
             .visible()
             .get(&version)
-            .is_some_and(|since| *since < visible_by);
+            .is_some_and(|since| *since < visible_by && since - at <= LATE_MS_MAX);
         // Of a window that is done, only what is new since the beginning: what was before is the backfill's.
         let is_its_own = after.is_some() || *at >= began;
         if is_behind_us

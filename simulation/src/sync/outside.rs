@@ -61,6 +61,7 @@ impl Transport for Link {
             return Err(TransportFailure::NotSent(TransportTrouble::Unreachable));
         }
         let request = spoilt(world.bug, request);
+        let asks_after = request.uri().to_string().contains("sys_idIN");
         let takes = Duration::from_millis(world.between(50, 2_500)).min(within);
         pause(takes / 2).await;
         let answer = ask(world, request);
@@ -75,6 +76,10 @@ impl Transport for Link {
             return Ok(busy);
         }
         let answer = answer.map_err(TransportFailure::Unknown)?;
+        if asks_after && world.bug == Some(Bug::AbsentIsDeleted) {
+            let none = Bytes::from_static(br#"{"result":{"stats":{"count":"0"}}}"#);
+            return Ok(answer.map(|_| none));
+        }
         Ok(believed(world.bug, answer))
     }
 }
@@ -119,6 +124,22 @@ impl Sink {
     /// The sink as this process sees it.
     pub fn new(process: Arc<Process>) -> Self {
         Self(process)
+    }
+
+    /// What the connector says of itself.
+    fn hear(&self, row: &Value) {
+        let world = &self.0.world;
+        match row["Code"].as_str() {
+            Some("reconciled") => world.count("reconciliations"),
+            Some("records_were_missing") => {
+                world.count("reconciliations");
+                world.count("… that found records missing");
+                if !world.is_lossy() {
+                    world.violated(format!("nothing was lost, and it says: {row}"));
+                }
+            }
+            _ => {}
+        }
     }
 
     fn take(&self, batch: &Batch) {
@@ -171,6 +192,9 @@ impl RowSink for Sink {
         }
         pause(Duration::from_millis(world.between(20, 400))).await;
         if table == Table::ServiceDeskLog {
+            for row in batch.rows() {
+                self.hear(&serde_json::from_slice(row).unwrap_or_default());
+            }
             return Ok(());
         }
         if world.strikes("the sink asks to wait", 0.03) {
@@ -207,7 +231,7 @@ fn definition() -> String {
     let client = simulators::servicenow::Client::default();
     serde_json::json!({
         "name": NAME, "partner_type": "servicenow", "server_url": "https://contoso.service-now.com",
-        "client_id": client.client_id, "client_secret": client.client_secret, "sync": { "days": 1 },
+        "client_id": client.client_id, "client_secret": client.client_secret, "sync": { "days": 2 },
     })
     .to_string()
 }

@@ -75,24 +75,40 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// Others beside these.
+    pub fn merge(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.take(&other.all);
+        for (algorithm, seeds) in other.lossy {
+            *self.lossy.entry(algorithm).or_default() += seeds;
+        }
+        self.failures.extend(other.failures);
+    }
+
     /// One more.
     pub fn add(&mut self, ran: Ran) {
         self.seeds += 1;
+        self.take(&ran);
+        for (algorithm, lost) in &ran.rivals {
+            *self.lossy.entry(*algorithm).or_default() += u64::from(*lost > 0);
+        }
+        if !ran.violations.is_empty() {
+            self.failures.push(ran);
+        }
+    }
+
+    fn take(&mut self, ran: &Ran) {
         for (event, times) in &ran.events {
             *self.all.events.entry(event).or_default() += times;
         }
         for (algorithm, lost) in &ran.rivals {
             *self.all.rivals.entry(*algorithm).or_default() += lost;
-            *self.lossy.entry(*algorithm).or_default() += u64::from(*lost > 0);
         }
         self.all.states += ran.states;
         self.all.missing += ran.missing;
         self.all.rows += ran.rows;
         self.all.repeats.0 += ran.repeats.0;
         self.all.repeats.1 += ran.repeats.1;
-        if !ran.violations.is_empty() {
-            self.failures.push(ran);
-        }
     }
 
     /// For people.

@@ -110,6 +110,14 @@ impl ObjectStore for Store {
     ) -> Result<PutResult> {
         let memory = &self.0.world.memory;
         let place = self.place(location);
+        if self.0.world.bug == Some(Bug::ForgetsWhatWasSent) && location.as_ref().contains("/news/")
+        {
+            return Ok(PutResult {
+                e_tag: None,
+                version: None,
+                extensions: Default::default(),
+            });
+        }
         let payload = self.written(location, payload);
         self.call(async {
             let done = memory.put_opts(&place, payload.clone(), options).await;

@@ -10,6 +10,10 @@ use crate::clock::pause;
 /// The latest that a record is committed after the second that stands in it: within what the overlap is for.
 const LATE_MS_MAX: u64 = 240_000;
 
+/// What is committed so much after its second is in no window any more: the overlap, the lag and the longest that a window
+/// may be late.
+const TOO_LATE_MS_MIN: u64 = 600_000;
+
 /// How far back the records are spread that are there before the first run.
 const PAST_MS: u64 = 24 * 3_600_000;
 
@@ -41,6 +45,27 @@ fn insert(world: &World, stamp_ms: i64, now_ms: i64) {
         .machine()
         .insert_record(table, &[("urgency", urgency)], stamp_ms);
     see(world, table, &key, now_ms);
+}
+
+/// A small table for the matrix: a past, and a second with more records than two pages in the live window.
+pub fn furnish_for_the_matrix(world: &World) {
+    let now = world.now_ms();
+    for n in 0..6 {
+        insert(world, now - n * 4 * 3_600_000 - 600_000, now);
+    }
+    for _ in 0..12 {
+        insert(world, now - 90_000, now);
+    }
+}
+
+/// What happens between the runs of the matrix.
+pub fn stir(world: &World) {
+    let now = world.now_ms();
+    for _ in 0..3 {
+        insert(world, now, now);
+    }
+    delete(world, now);
+    insert(world, now - 700_000, now);
 }
 
 /// Notes that a version can be seen from now on.
@@ -97,6 +122,18 @@ pub async fn churn(world: &World) {
                 late.insert((due, n), (world.any(), now));
             }
             86..92 => delete(world, now),
+            92..95 if world.is_late() => {
+                let ago = world.between(TOO_LATE_MS_MIN, 2 * TOO_LATE_MS_MIN);
+                world.count("commits too late for every window");
+                insert(world, now - i64::try_from(ago).unwrap_or(0), now);
+            }
+            92..95 if world.is_traceless() => {
+                if let Some((table, key)) = world.any() {
+                    world.count("deletes without a trace");
+                    world.machine().delete_without_trace(table, &key);
+                    world.forgets(&key);
+                }
+            }
             _ => {}
         }
     }

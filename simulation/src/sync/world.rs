@@ -16,6 +16,10 @@ use super::Bug;
 use crate::clock::{BEGINNING_MS, moment};
 use crate::dice::Dice;
 
+/// How often it is reconciled where that is to be seen, and where the first is to be the last.
+const RECONCILED_EVERY: Duration = Duration::from_secs(5 * 60);
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// One version of a record: key, when it was changed, revision.
 pub type Version = (String, i64, i64);
 
@@ -108,7 +112,34 @@ impl World {
 
     /// How the sync reads.
     pub fn rules(&self) -> Rules {
-        super::rules(self.bug)
+        let every = match self.is_lossy() && self.bug != Some(Bug::NoReconciliation) {
+            true => RECONCILED_EVERY,
+            false => NEVER,
+        };
+        Rules {
+            reconcile_every: every,
+            ..super::rules(self.bug)
+        }
+    }
+
+    /// In a quarter of the seeds some records are committed too late for every window: only the reconciliation finds them.
+    pub fn is_late(&self) -> bool {
+        self.is_lossy() && self.seed % 4 == 1
+    }
+
+    /// In another quarter some are deleted without a trace. Not both: figures cannot tell one that is new from one that is gone.
+    pub fn is_traceless(&self) -> bool {
+        self.is_lossy() && self.seed % 4 != 1
+    }
+
+    /// In every other seed something is lost that only the reconciliation can find. In the others there is one, after the backfill, and it must find nothing, so that it
+    /// hides no fault of the sync.
+    pub fn is_lossy(&self) -> bool {
+        let is_its_own = matches!(
+            self.bug,
+            Some(Bug::NoReconciliation | Bug::ForgetsWhatWasSent | Bug::AbsentIsDeleted)
+        );
+        self.seed % 2 == 1 && (is_its_own || self.bug.is_none())
     }
 
     /// The product.
@@ -208,6 +239,15 @@ impl World {
         lock(&self.counts).clone()
     }
 
+    /// Everything at rest, and nothing goes wrong: for the matrix.
+    pub fn calm(seed: u64) -> Self {
+        let mut world = Self::new(seed, None);
+        world.heeds_lease = true;
+        world.skew_ms = 0;
+        world.heal();
+        world
+    }
+
     /// Since the beginning.
     pub fn elapsed(&self) -> Duration {
         moment().saturating_duration_since(self.started)
@@ -284,6 +324,11 @@ impl Process {
             self.death.notify_one();
             std::future::pending::<()>().await;
         }
+    }
+
+    /// How many calls it has begun or ended.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 
     /// Ends when it dies.

@@ -180,6 +180,11 @@ impl ServiceNow {
         })
     }
 
+    /// A script deletes a record where the instance keeps no trace of deletes (`no_audit_delete`). False: no such record.
+    pub fn delete_without_trace(&mut self, table: &str, sys_id: &str) -> bool {
+        self.instance.store.remove(table, sys_id).is_some()
+    }
+
     fn edit_fields(
         &mut self,
         table: &str,

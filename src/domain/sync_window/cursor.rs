@@ -59,6 +59,9 @@ pub struct Live {
     /// Until then it is not asked for: the product refused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_until: Option<Timestamp>,
+    /// When the last reconciliation began that came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciled_at: Option<Timestamp>,
     /// The run that has written this.
     pub run: String,
 }
@@ -75,6 +78,7 @@ impl Live {
             seen: Seen::default(),
             rows: 0,
             refused_until: None,
+            reconciled_at: None,
             run: run.to_owned(),
         }
     }
@@ -137,6 +141,9 @@ pub struct Backfill {
     pub edge: Timestamp,
     /// Where it ends.
     pub oldest: Timestamp,
+    /// When it began, by our clock: how fast it goes is told by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// The slice that is being read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Open>,
@@ -148,11 +155,12 @@ pub struct Backfill {
 }
 
 impl Backfill {
-    /// From where the live windows began back to `oldest`.
-    pub fn begin(began_at: Timestamp, oldest: Timestamp, run: &str) -> Self {
+    /// From where the live windows began back to `oldest`, at `now`.
+    pub fn begin(began_at: Timestamp, oldest: Timestamp, now: Timestamp, run: &str) -> Self {
         Self {
             edge: began_at,
             oldest: super::whole_second(oldest).min(began_at),
+            started: Some(now),
             open: None,
             rows: 0,
             run: run.to_owned(),

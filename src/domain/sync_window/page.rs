@@ -2,12 +2,15 @@
 
 use super::{Behind, Found, Position};
 use crate::domain::record::Record;
+use crate::domain::timestamp::Timestamp;
 
 /// A record, and where it stands in the order of the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordRead {
     /// Where.
     pub position: Position,
+    /// When it was made, where the product says so: which never changes.
+    pub made_at: Option<Timestamp>,
     /// The record.
     pub record: Record,
 }

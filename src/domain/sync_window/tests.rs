@@ -33,7 +33,7 @@ fn a_live_window_ends_before_now_and_begins_before_the_last_one_ended() {
 #[test]
 fn slices_go_back_from_the_newest_and_leave_no_gap() {
     let rules = Rules::default();
-    let mut backfill = Backfill::begin(at(10 * DAY), at(7 * DAY + 7 * 3600), "r");
+    let mut backfill = Backfill::begin(at(10 * DAY), at(7 * DAY + 7 * 3600), at(10 * DAY), "r");
     let mut slices = Vec::new();
     while backfill.open_next(&rules) {
         slices.push(backfill.open.clone().unwrap().window);

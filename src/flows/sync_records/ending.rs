@@ -64,6 +64,11 @@ impl Syncing<'_> {
             }
         };
         row.records = Some(self.synced.rows_total());
+        self.tell_reader(row).await;
+    }
+
+    /// A row of `ServiceDeskLog_CL` about this connection.
+    pub(super) async fn tell_reader(&self, row: LogRow) {
         let row = row.about(&self.connection.name, self.connection.partner_type);
         let mut cutter = BatchCutter::new(Table::ServiceDeskLog);
         if cutter.push(&row).is_err() {

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::{Budget, State, Stopped, Sync, Synced, streams};
 use crate::domain::connection::Connection;
 use crate::domain::failure::Kind;
-use crate::domain::sync_window::{Backfill, Live, Open, Rules, Slice, Stream, Walk, Window};
+use crate::domain::ledger::Day;
+use crate::domain::sync_window::{Backfill, Live, Open, Rules, Slice, Stream, Window};
 use crate::domain::timestamp::Timestamp;
 use crate::flows::Core;
 use crate::flows::gatekeeper::Gatekeeper;
@@ -40,8 +44,12 @@ pub(super) struct Syncing<'a> {
     pub oldest: Option<Timestamp>,
     /// Where this run of it began.
     pub began: Option<Timestamp>,
-    lives: BTreeMap<Stream, Head<Live>>,
-    backfills: BTreeMap<Stream, Head<Backfill>>,
+    /// The first day on which records are reconciled.
+    pub first_day: Day,
+    pub lives: BTreeMap<Stream, Head<Live>>,
+    pub backfills: BTreeMap<Stream, Head<Backfill>>,
+    /// Streams whose ledgers know all that was sent before a moment.
+    pub settled: BTreeMap<Stream, Timestamp>,
 }
 
 impl<'a> Syncing<'a> {
@@ -65,8 +73,14 @@ impl<'a> Syncing<'a> {
             synced: Synced::default(),
             oldest: None,
             began: None,
+            first_day: Day::of(
+                core.clock
+                    .now()
+                    .minus(DAY * u32::from(connection.sync.days)),
+            ),
             lives: BTreeMap::new(),
             backfills: BTreeMap::new(),
+            settled: BTreeMap::new(),
         })
     }
 
@@ -108,7 +122,9 @@ impl<'a> Syncing<'a> {
             loop {
                 if !self.next_slice().await? {
                     self.synced.is_backfilled = true;
-                    return Ok(());
+                    if !self.reconcile_next().await? {
+                        return Ok(());
+                    }
                 }
                 let passed = self.core.clock.monotonic().saturating_sub(began);
                 if passed >= LIVE_EVERY {
@@ -139,7 +155,7 @@ impl<'a> Syncing<'a> {
         let mut backfill = match self.read::<Backfill>(cursor).await? {
             Some(backfill) => backfill,
             None => {
-                let backfill = Backfill::begin(began_at, oldest, &self.run_id);
+                let backfill = Backfill::begin(began_at, oldest, now, &self.run_id);
                 self.put(cursor, None, backfill).await?
             }
         };
@@ -249,13 +265,16 @@ impl<'a> Syncing<'a> {
         Ok(())
     }
 
-    async fn read<C: Walk>(&self, cursor: Cursor) -> Result<Option<Head<C>>, Stopped> {
+    pub(super) async fn read<C: DeserializeOwned>(
+        &self,
+        cursor: Cursor,
+    ) -> Result<Option<Head<C>>, Stopped> {
         let name = &self.connection.name;
         Ok(self.state.cursors.read(name, cursor).await?)
     }
 
     /// Writes a cursor down.
-    async fn put<C: Walk>(
+    pub(super) async fn put<C: Serialize + DeserializeOwned + Clone>(
         &self,
         cursor: Cursor,
         after: Option<&Head<C>>,
@@ -271,7 +290,7 @@ impl<'a> Syncing<'a> {
     }
 
     /// The same behind what is known of it.
-    pub(super) async fn write<C: Walk>(
+    pub(super) async fn write<C: Serialize + DeserializeOwned + Clone>(
         &self,
         cursor: Cursor,
         head: &mut Head<C>,

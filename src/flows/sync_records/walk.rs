@@ -1,6 +1,12 @@
-//! The walk through one open window: pages out of the product, batches into the sink, and only then the cursor.
+//! The walk through one open window: pages out of the product, batches into the sink, then what the reconciliation needs to
+//! know of them, and only then the cursor.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::domain::batch::{Batch, BatchCutter};
+use crate::domain::failure::CallFailure;
+use crate::domain::ledger::{Day, News, Sent};
 use crate::domain::service_desk_row::ServiceDeskRow;
 use crate::domain::sync_window::{Ask, Position, RecordPage, RecordRead, Stream, Unreadable, Walk};
 use crate::domain::table::Table;
@@ -18,8 +24,16 @@ struct Waiting {
     cutter: BatchCutter,
     /// The place of the last row that was looked at.
     last: Option<Position>,
-    /// The rows that wait, by what they are remembered by.
-    sent: Vec<(Position, i64)>,
+    rows: Told,
+}
+
+/// Rows by what is remembered of them.
+#[derive(Default)]
+pub(super) struct Told {
+    /// For the next window.
+    versions: Vec<(Position, i64)>,
+    /// For the reconciliation.
+    news: BTreeMap<Stream, News>,
 }
 
 impl Waiting {
@@ -27,7 +41,25 @@ impl Waiting {
         Self {
             cutter: BatchCutter::new(Table::ServiceDesk),
             last: None,
-            sent: Vec::new(),
+            rows: Told::default(),
+        }
+    }
+}
+
+impl Told {
+    /// One more. Of what was made before the days that are reconciled nothing is noted.
+    pub(super) fn note(&mut self, read: &RecordRead, first_day: Day) {
+        let (record, place) = (&read.record, &read.position);
+        self.versions.push((place.clone(), record.revision));
+        let stream = Stream::from(record.record_type());
+        let day = read.made_at.map(Day::of).filter(|day| *day >= first_day);
+        if record.is_deleted {
+            let news = self.news.entry(stream).or_default();
+            news.gone.push(record.id.clone());
+        } else if let Some(day) = day {
+            let changed_ms = record.changed_at.as_millis();
+            let sent = Sent(record.id.clone(), day, changed_ms, record.revision);
+            self.news.entry(stream).or_default().sent.push(sent);
         }
     }
 }
@@ -66,14 +98,25 @@ impl Syncing<'_> {
         if let Some(batch) = batch {
             self.ship(stream, batch).await?;
         }
-        let (last, sent) = (waiting.last.take(), waiting.sent);
-        self.advance(cursor, head, last, &sent, true).await?;
+        let (last, sent) = (waiting.last.take(), waiting.rows);
+        self.advance(cursor, head, last, sent, true).await?;
         self.synced.windows += 1;
         Ok(())
     }
 
     /// One page, if the gate is open and there is time.
-    async fn page(&mut self, stream: Stream, asked: &Ask) -> Result<RecordPage, Stopped> {
+    pub(super) async fn page(
+        &mut self,
+        stream: Stream,
+        asked: &Ask,
+    ) -> Result<RecordPage, Stopped> {
+        let within = self.leave().await?;
+        let page = self.source.page(stream, asked, within).await;
+        self.heard(page).await
+    }
+
+    /// How long a call to the product may take, if the gate is open and there is time for one.
+    pub(super) async fn leave(&mut self) -> Result<Duration, Stopped> {
         let core = self.core;
         if !self.budget.can_start(&*core.clock, CALL_MIN) {
             return Err(Stopped::NoTime);
@@ -81,14 +124,17 @@ impl Syncing<'_> {
         if self.gatekeeper.leave().await? == Leave::Closed {
             return Err(Stopped::GateClosed);
         }
-        let within = self.budget.left(&*core.clock).min(CALL_MAX);
         self.synced.product_calls += 1;
-        let page = self.source.page(stream, asked, within).await;
-        // What is refused for its own sake says nothing of the product: a table that we may not read is no outage.
-        let told = page.as_ref().map(|_| ());
-        gatekeeper::tell(core, self.connection, told).await;
+        Ok(self.budget.left(&*core.clock).min(CALL_MAX))
+    }
+
+    /// Tells the gate what came of a call. What is refused for its own sake says nothing of the product: a table that we
+    /// may not read is no outage.
+    pub(super) async fn heard<T>(&mut self, answer: Result<T, CallFailure>) -> Result<T, Stopped> {
+        let told = answer.as_ref().map(|_| ());
+        gatekeeper::tell(self.core, self.connection, told).await;
         self.gatekeeper.after_round().await?;
-        page.map_err(Stopped::Product)
+        answer.map_err(Stopped::Product)
     }
 
     async fn take<C: Walk>(
@@ -110,8 +156,8 @@ impl Syncing<'_> {
             // The batch holds all rows before this one.
             Ok(Some(full)) => {
                 self.ship(stream, full).await?;
-                let sent = std::mem::take(&mut waiting.sent);
-                self.advance(cursor, head, waiting.last.take(), &sent, false)
+                let sent = std::mem::take(&mut waiting.rows);
+                self.advance(cursor, head, waiting.last.take(), sent, false)
                     .await?;
             }
             Err(_) => {
@@ -122,7 +168,7 @@ impl Syncing<'_> {
                 return Ok(());
             }
         }
-        waiting.sent.push((position.clone(), record.revision));
+        waiting.rows.note(read, self.first_day);
         waiting.last = Some(position.clone());
         Ok(())
     }
@@ -139,15 +185,15 @@ impl Syncing<'_> {
             self.ship(stream, batch).await?;
         }
         if waiting.last.is_some() {
-            let sent = std::mem::take(&mut waiting.sent);
-            self.advance(cursor, head, waiting.last.take(), &sent, false)
+            let sent = std::mem::take(&mut waiting.rows);
+            self.advance(cursor, head, waiting.last.take(), sent, false)
                 .await?;
         }
         Ok(())
     }
 
     /// Hands a batch over. What the sink has not acknowledged comes again.
-    async fn ship(&mut self, stream: Stream, batch: Batch) -> Result<(), Stopped> {
+    pub(super) async fn ship(&mut self, stream: Stream, batch: Batch) -> Result<(), Stopped> {
         let (core, sync) = (self.core, self.sync);
         let shipped = ship(
             &*sync.sink,
@@ -184,9 +230,10 @@ impl Syncing<'_> {
         cursor: Cursor,
         head: &mut Head<C>,
         after: Option<Position>,
-        sent: &[(Position, i64)],
+        sent: Told,
         is_finished: bool,
     ) -> Result<(), Stopped> {
+        self.tell_ledgers(&sent).await?;
         let mut state = head.state.clone();
         if let Some(after) = after {
             let before = state.open().and_then(|open| open.after.as_ref());
@@ -194,7 +241,7 @@ impl Syncing<'_> {
                 before.is_none_or(|before| *before < after),
                 "a cursor never goes back"
             );
-            state.accepted(self.rules(), after, sent, &self.run_id);
+            state.accepted(self.rules(), after, &sent.versions, &self.run_id);
         }
         if is_finished {
             state.finished(self.rules());
@@ -202,7 +249,21 @@ impl Syncing<'_> {
         self.write(cursor, head, state).await
     }
 
-    async fn put_aside_all(&mut self, stream: Stream, rows: &[Unreadable]) -> Result<(), Stopped> {
+    /// Before the cursor moves: what no ledger knows of, the reconciliation would take for missing.
+    pub(super) async fn tell_ledgers(&self, sent: &Told) -> Result<(), Stopped> {
+        for (stream, news) in &sent.news {
+            let (connection, name) = (&self.connection.name, self.core.writer_id());
+            let ledgers = &self.state.ledgers;
+            ledgers.tell(connection, *stream, &name, news).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn put_aside_all(
+        &mut self,
+        stream: Stream,
+        rows: &[Unreadable],
+    ) -> Result<(), Stopped> {
         for row in rows {
             self.put_aside(stream, row.id.clone(), &row.path, row.reason)
                 .await?;
@@ -227,9 +288,10 @@ impl Syncing<'_> {
             run: self.run_id.clone(),
         };
         let name = &self.connection.name;
-        tracing::warn!(connection = %name, stream = aside.stream, id = aside.id, path, reason, "a row was set aside");
-        self.state.set_aside.keep(name, &aside).await?;
-        self.synced.set_aside += 1;
+        if self.state.set_aside.keep(name, &aside).await? {
+            tracing::warn!(connection = %name, stream = aside.stream, id = aside.id, path, reason, "a row was set aside");
+            self.synced.set_aside += 1;
+        }
         Ok(())
     }
 

@@ -36,13 +36,9 @@ EXPECTED = {
     "sync-lag": [("contoso", "ChangeRequest", 300), ("contoso", "Incident", 120)],
 }
 
-# What the retired connector's documentation names: its work items by type, those of a computer, its errors.
-OLD_QUERIES = {
-    'ServiceDesk_CL | where ServiceDeskWorkItemType_s == "Incident" | distinct ServiceDeskId_s': 3,
-    'ServiceDesk_CL | where ServiceDeskWorkItemType_s=="ChangeRequest" | summarize arg_max(TimeGenerated, *) by ServiceDeskId_s': 1,
-    'ServiceDesk_CL | where Computer == "web01" | distinct ServiceDeskId_s, Title_s': 3,
-    'ServiceDeskLog_CL | where LogType_s == "ERROR" | distinct LogKey': 4,
-}
+# What the retired connector's documentation has is conditions on its two tables and the names of their columns; these are
+# the queries that they make up, and how many rows each answers with, counted by hand.
+PUBLISHED = json.loads((HERE / "published.json").read_text(encoding="utf-8"))
 
 
 def database(rows):
@@ -125,9 +121,9 @@ for name, expected in EXPECTED.items():
             equal(told(name, asked(database(replayed(seed)), query)), expected)
 
 
-for query, count in OLD_QUERIES.items():
+for query, count in PUBLISHED.items():
 
-    @check(f"the retired connector's query runs as it is: {query}")
+    @check(f"the retired connector's query runs as it is: {query[:110]}")
     def _(query=query, count=count):
         equal(len(asked(database(ROWS), query)), count)
 

@@ -218,6 +218,34 @@ def _():
     equal(refused.status_code, 403)
 
 
+def churned(**walk):
+    """Walks a table while records that were read are changed and deleted; the keys read, and those that stood throughout."""
+    changing = Simulator(records=200)
+    before, gone, read = stored(changing), set(), []
+    for n, record in enumerate(connection(changing, page_size=20).get_records("incident", **walk)):
+        read.append(record["sys_id"])
+        if n % 10 == 9 and n < 150:
+            changing.edit("incident", read[n - 5], short_description=f"changed {n}")
+            changing.edit("incident", before[-1 - n // 10], short_description=f"changed ahead {n}")
+            delete(changing, read[n - 8])
+            gone.add(read[n - 8])
+    return read, [key for key in before if key not in gone]
+
+
+@check("a table that is changed and shrinks while it is walked by keyset gives every record that stands, once")
+def _():
+    read, standing = churned(keyset=True)
+    equal(len(read), len(set(read)))
+    equal([key for key in standing if key not in read], [])
+
+
+@check("the same by offset loses records: rows move up under it")
+def _():
+    read, standing = churned()
+    lost = [key for key in standing if key not in read]
+    assert len(lost) > 0, "the trap is not there"
+
+
 @check("added, changed and deleted are told apart")
 def _():
     changing = Simulator(records=30)

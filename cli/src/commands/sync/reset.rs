@@ -6,6 +6,7 @@ use clap::Args;
 use itsm_connector::domain::name::ConnectionName;
 use itsm_connector::domain::sync_window::Stream;
 use itsm_connector::stores::cursors::Cursors;
+use itsm_connector::stores::ledgers::Ledgers;
 use itsm_connector::stores::set_aside::SetAsides;
 
 use crate::commands::connection_name;
@@ -39,9 +40,11 @@ impl Reset {
         desk.existing_state()?;
         let core = desk.core()?;
         let cursors = Cursors::new(core.objects.clone());
+        let ledgers = Ledgers::new(core.objects.clone());
         let mut snapshots = 0;
         for stream in Stream::ALL {
             snapshots += cursors.reset(name, stream).await?;
+            ledgers.reset(name, stream).await?;
         }
         let set_aside = SetAsides::new(core.objects.clone()).clear(name).await?;
         if output.is_json() {

@@ -219,6 +219,38 @@ impl RecordSource for ServiceNow {
             Answered::NoRecord => Err(no_table(OPERATION)),
         }
     }
+
+    async fn existing(
+        &self,
+        record_type: RecordType,
+        ids: &[String],
+        within: Duration,
+    ) -> Result<u64, CallFailure> {
+        const OPERATION: &str = "look for records that are not listed";
+        if !ids.iter().all(|id| wire::is_key(id)) {
+            let detail = "an id is no `sys_id`";
+            let (effect, kind) = (Effect::NotSent, Kind::Invalid);
+            return Err(CallFailure::new(
+                "ServiceNow",
+                OPERATION,
+                effect,
+                kind,
+                detail,
+            ));
+        }
+        // No other condition: a record that the connection's filter leaves out now is not gone.
+        let counted = Counted {
+            table: table(record_type),
+            query: format!("sys_idIN{}", ids.join(",")),
+        };
+        match self
+            .call(OPERATION, Request::Count(&counted), within)
+            .await?
+        {
+            Answered::Record(body) => Ok(reading::count(&body, OPERATION)?.records),
+            Answered::NoRecord => Err(no_table(OPERATION)),
+        }
+    }
 }
 
 fn no_table(operation: &str) -> CallFailure {

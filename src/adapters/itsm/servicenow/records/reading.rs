@@ -160,6 +160,11 @@ impl Reading<'_> {
             self.page.rows += 1;
             return;
         }
+        // The page of deletes has a time of that name too: that of the delete.
+        let made_at = match self.stream {
+            Stream::Deletions => None,
+            _ => row.sys_created_on.time(),
+        };
         let record = match self.stream.record_type() {
             Some(record_type) => record(row, record_type, self.connection),
             None => deletion(row, &position, self.connection),
@@ -167,7 +172,11 @@ impl Reading<'_> {
         match record {
             Ok(record) => {
                 self.page.rows += 1;
-                self.page.records.push(RecordRead { position, record });
+                self.page.records.push(RecordRead {
+                    position,
+                    made_at,
+                    record,
+                });
             }
             Err((field, reason)) => self.put_aside(Some(position.id), field, reason),
         }

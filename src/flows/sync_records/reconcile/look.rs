@@ -1,0 +1,208 @@
+//! The look through one day whose counts do not agree: what is missing there is sent, and what is gone is told.
+
+use super::super::Stopped;
+use super::super::streams::Syncing;
+use super::super::walk::Told;
+use crate::domain::batch::BatchCutter;
+use crate::domain::ledger::{DAY_RECORDS_MAX, Day, DayLedger, HalfSeen, Ledger};
+use crate::domain::record::{Details, Fields, REVISION_OF_A_DELETION, Record};
+use crate::domain::service_desk_row::ServiceDeskRow;
+use crate::domain::sync_window::{
+    Ask, Position, RecordCount, RecordRead, Stream, Window, whole_second,
+};
+use crate::domain::table::Table;
+use crate::domain::timestamp::Timestamp;
+
+/// Records that are asked after with one call: their keys fit into an address.
+const ASKED_AFTER_MAX: usize = 50;
+
+/// A day that is looked through.
+struct Look {
+    stream: Stream,
+    window: Window,
+    /// What changed from here on is not judged.
+    judged_before: Timestamp,
+    ledger: DayLedger,
+    cutter: BatchCutter,
+    told: Told,
+    /// What the product shows.
+    half: HalfSeen,
+    missing: u64,
+    deleted: u64,
+}
+
+impl Syncing<'_> {
+    /// Looks through a day whose counts do not agree. If a run does not come to its end, what it found is sent, and the next
+    /// one goes on from there.
+    pub(super) async fn look_through(
+        &mut self,
+        (stream, day): (Stream, Day),
+        ledger: &mut Ledger,
+        window: Window,
+        settled: Timestamp,
+        counted: RecordCount,
+    ) -> Result<(), Stopped> {
+        let name = &self.connection.name;
+        let before = self.state.ledgers.read_day(name, stream, day).await?;
+        let state = before.as_ref().map(|head| head.state.clone());
+        let mut state = state.unwrap_or_default();
+        // Of some it was heard since this reconciliation began.
+        ledger.takes_out_the_gone(&mut state);
+        let Some(check) = &mut ledger.check else {
+            return Ok(());
+        };
+        if counted.records > DAY_RECORDS_MAX as u64 {
+            check.too_large += 1;
+            ledger.done();
+            return Ok(());
+        }
+        let mut look = Look {
+            stream,
+            window,
+            judged_before: settled.minus(self.rules().overlap),
+            ledger: state,
+            cutter: BatchCutter::new(Table::ServiceDesk),
+            told: Told::default(),
+            half: check.open.clone().unwrap_or_default(),
+            missing: 0,
+            deleted: 0,
+        };
+        let mut looked = self.look_at_all(&mut look).await;
+        let has_seen_all = looked.is_ok();
+        if has_seen_all {
+            looked = self.look_for_the_absent(&mut look).await;
+        }
+        self.send(&mut look).await?;
+        check.missing += look.missing;
+        check.deleted += look.deleted;
+        if looked.is_err() {
+            check.open = Some(look.half);
+            return looked;
+        }
+        check.looked_through += 1;
+        look.ledger.unseen = look.half.shown.beyond(counted);
+        self.write_day((stream, day), before.as_ref(), &look.ledger)
+            .await?;
+        ledger.sums_up(day, &look.ledger);
+        ledger.done();
+        Ok(())
+    }
+
+    /// What the product shows of the day; what of it was never sent waits to be.
+    async fn look_at_all(&mut self, look: &mut Look) -> Result<(), Stopped> {
+        let from = look.half.after.clone();
+        let mut next = Some(Ask {
+            after: from,
+            ..self.by_day(look.window)
+        });
+        while let Some(asked) = next {
+            let page = self.page(look.stream, &asked).await?;
+            next = self.rules().onward(&asked, page.found());
+            self.put_aside_all(look.stream, &page.unreadable).await?;
+            let unreadable = page.unreadable.iter().filter_map(|row| row.id.clone());
+            look.half.seen.extend(unreadable);
+            for read in &page.records {
+                let (id, record) = (&read.position.id, &read.record);
+                let (changed_at, revision) = (record.changed_at, record.revision);
+                let changed_ms = changed_at.as_millis();
+                if changed_at < look.judged_before && !look.ledger.has(id, changed_ms, revision) {
+                    self.push(look, read).await?;
+                    look.ledger.note(id, changed_ms, revision);
+                    look.missing += 1;
+                }
+                look.half.seen.insert(id.clone());
+                look.half.shown.add(revision);
+                look.half.after = Some(read.position.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// What was sent and is not shown: some of it the product does not have any more. Not to be shown is not to be deleted;
+    /// counts tell the two apart.
+    async fn look_for_the_absent(&mut self, look: &mut Look) -> Result<(), Stopped> {
+        let absent = look.ledger.absent(&look.half.seen, look.judged_before);
+        let mut left: Vec<Vec<String>> = absent
+            .chunks(ASKED_AFTER_MAX)
+            .map(<[String]>::to_vec)
+            .collect();
+        while let Some(mut ids) = left.pop() {
+            let existing = self.existing(look.stream, &ids).await?;
+            if existing == 0 {
+                for id in &ids {
+                    self.push_deletion(look, id).await?;
+                }
+            } else if existing < ids.len() as u64 {
+                left.push(ids.split_off(ids.len() / 2));
+                left.push(ids);
+                continue;
+            }
+            for id in &ids {
+                look.ledger.forget(id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn existing(&mut self, stream: Stream, ids: &[String]) -> Result<u64, Stopped> {
+        let Some(record_type) = stream.record_type() else {
+            return Ok(0);
+        };
+        let within = self.leave().await?;
+        let existing = self.source.existing(record_type, ids, within).await;
+        self.heard(existing).await
+    }
+
+    /// Nobody says when it was deleted: the row has the time at which this was seen.
+    async fn push_deletion(&mut self, look: &mut Look, id: &str) -> Result<(), Stopped> {
+        let Some(record_type) = look.stream.record_type() else {
+            return Ok(());
+        };
+        let seen_at = whole_second(self.core.clock.now());
+        let read = RecordRead {
+            position: Position {
+                at: seen_at,
+                id: id.to_owned(),
+            },
+            made_at: None,
+            record: Record {
+                connection: self.connection.name.clone(),
+                partner_type: self.connection.partner_type,
+                id: id.to_owned(),
+                number: String::new(),
+                changed_at: seen_at,
+                revision: REVISION_OF_A_DELETION,
+                is_deleted: true,
+                correlation_id: None,
+                fields: Fields::default(),
+                details: Details::empty(record_type),
+            },
+        };
+        look.deleted += 1;
+        self.push(look, &read).await
+    }
+
+    async fn push(&mut self, look: &mut Look, read: &RecordRead) -> Result<(), Stopped> {
+        let row = ServiceDeskRow::new(&read.record, &self.run_id);
+        match look.cutter.push(&row) {
+            Ok(None) => {}
+            Ok(Some(full)) => {
+                self.ship(look.stream, full).await?;
+                let told = std::mem::take(&mut look.told);
+                self.tell_ledgers(&told).await?;
+            }
+            Err(_) => return Ok(()),
+        }
+        look.told.note(read, self.first_day);
+        Ok(())
+    }
+
+    async fn send(&mut self, look: &mut Look) -> Result<(), Stopped> {
+        if let Some(batch) = look.cutter.finish() {
+            self.ship(look.stream, batch).await?;
+            let told = std::mem::take(&mut look.told);
+            self.tell_ledgers(&told).await?;
+        }
+        Ok(())
+    }
+}
