@@ -257,7 +257,7 @@ fn sync_all(arguments: &Arguments, began: Instant) -> ExitCode {
         };
     }
     if arguments.exhaustive {
-        let sum = sync::matrix::run_all(true);
+        let sum = sync::matrix::run_all();
         let seconds = began.elapsed().as_secs_f64();
         println_out(&format!("{}sync: {seconds:.0} s", sum.as_text()));
         return match sum.failures.is_empty() {

@@ -132,6 +132,7 @@ pub async fn churn(world: &World) {
                     world.count("deletes without a trace");
                     world.machine().delete_without_trace(table, &key);
                     world.forgets(&key);
+                    world.traceless().insert(key);
                 }
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! What the processes share: the product, the store, the table in Log Analytics, and what went wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -67,6 +67,7 @@ pub struct World {
     /// What stands in the tables now: by key, in which table, which version, and whether it is hidden.
     latest: Mutex<BTreeMap<String, (&'static str, Version, bool)>>,
     deleted: Mutex<Vec<String>>,
+    traceless: Mutex<BTreeSet<String>>,
     counts: Mutex<Counts>,
     violations: Mutex<Vec<String>>,
     last_failure: Mutex<String>,
@@ -102,6 +103,7 @@ impl World {
             visible: Mutex::default(),
             latest: Mutex::default(),
             deleted: Mutex::default(),
+            traceless: Mutex::default(),
             counts: Mutex::default(),
             violations: Mutex::default(),
             last_failure: Mutex::default(),
@@ -191,6 +193,11 @@ impl World {
     /// Records that were deleted.
     pub fn deleted(&self) -> MutexGuard<'_, Vec<String>> {
         lock(&self.deleted)
+    }
+
+    /// Of them those of which the product keeps no trace.
+    pub fn traceless(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        lock(&self.traceless)
     }
 
     /// Chance.
