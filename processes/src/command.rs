@@ -5,13 +5,14 @@
 )]
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use processes::round::{self, Order};
 use processes::tally::{self, Tally};
-use processes::{Trouble, flood, memory, outage, program, slow};
+use processes::{Trouble, backfill, flood, memory, outage, program, slow};
 
 /// A storm that is shorter need not have had everything in it.
 const STORM_FOR_EVERYTHING: Duration = Duration::from_secs(30);
@@ -97,6 +98,21 @@ enum Other {
         #[arg(long, default_value = "dev")]
         profile: String,
     },
+    /// A first sync of 120 days by the real `scheduled-sync`.
+    Backfill {
+        /// How many records the table has.
+        #[arg(long, default_value_t = 1_000_000)]
+        records: u64,
+        /// How often the process is killed on its way.
+        #[arg(long, default_value_t = 0)]
+        kills: u64,
+        /// The profile that the program is built with.
+        #[arg(long, default_value = "dev")]
+        profile: String,
+        /// The program, if it is built already.
+        #[arg(long)]
+        binary: Option<PathBuf>,
+    },
     /// The memory of one real process that drains what came in a day.
     Memory {
         /// How many alerts wait.
@@ -110,6 +126,9 @@ enum Other {
         profile: String,
     },
 }
+
+/// The function that takes alerts.
+const ALERTS: &str = "create-work-item";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Keys {
@@ -177,7 +196,7 @@ async fn figure(other: &Other) -> Result<bool, Trouble> {
                 } else {
                     flood::Where::Folder
                 },
-                binary: program::build(profile)?,
+                binary: program::build(ALERTS, profile)?,
             };
             let outcome = flood::run(&order, folder.path()).await?;
             say(&outcome.text(&order));
@@ -193,11 +212,29 @@ async fn figure(other: &Other) -> Result<bool, Trouble> {
                 idle: *idle,
                 slow: *slow,
                 within: Duration::from_secs(*seconds),
-                binary: program::build(profile)?,
+                binary: program::build(ALERTS, profile)?,
             };
             let outcome = slow::run(&order, folder.path()).await?;
             say(&outcome.text(&order));
             Ok(outcome.is_right())
+        }
+        Other::Backfill {
+            records,
+            kills,
+            profile,
+            binary,
+        } => {
+            let order = backfill::Order {
+                records: *records,
+                kills: *kills,
+                binary: match binary {
+                    Some(binary) => binary.clone(),
+                    None => program::build("scheduled-sync", profile)?,
+                },
+            };
+            let outcome = backfill::run(&order, folder.path()).await?;
+            say(&outcome.text(&order));
+            Ok(outcome.is_right(&order))
         }
         Other::Memory {
             alerts,
@@ -207,7 +244,7 @@ async fn figure(other: &Other) -> Result<bool, Trouble> {
             let order = memory::Order {
                 alerts: *alerts,
                 within: Duration::from_secs(*seconds),
-                binary: program::build(profile)?,
+                binary: program::build(ALERTS, profile)?,
             };
             let outcome = memory::run(&order, folder.path()).await?;
             say(&outcome.text(&order));
@@ -234,7 +271,7 @@ fn say(text: &str) {
 }
 
 async fn run(arguments: &Arguments) -> Result<bool, Trouble> {
-    let binary = program::build(&arguments.profile)?;
+    let binary = program::build(ALERTS, &arguments.profile)?;
     let began = Instant::now();
     let until = arguments
         .minutes

@@ -14,6 +14,7 @@
 )]
 
 pub mod alerts;
+pub mod backfill;
 pub mod chaos;
 pub mod checker;
 pub mod desk;

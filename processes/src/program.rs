@@ -21,10 +21,10 @@ const STARTS_WITHIN: Duration = Duration::from_secs(20);
 const IGNORE_THE_SIGNAL: &str = r#"trap "" XFSZ; exec "$0""#;
 
 /// Builds the program and says where it is.
-pub fn build(profile: &str) -> Result<PathBuf, Trouble> {
+pub fn build(package: &str, profile: &str) -> Result<PathBuf, Trouble> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "create-work-item"])
+        .args(["build", "--quiet", "--package", package])
         .args(["--profile", profile, "--message-format", "json"])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .stdin(Stdio::null())
@@ -36,7 +36,7 @@ pub fn build(profile: &str) -> Result<PathBuf, Trouble> {
         .lines()
         .find_map(executable)
         .filter(|_| output.status.success())
-        .ok_or_else(|| "`create-work-item` cannot be built".to_owned())
+        .ok_or_else(|| format!("`{package}` cannot be built"))
 }
 
 fn executable(line: &str) -> Option<PathBuf> {
@@ -100,6 +100,28 @@ impl Program {
         }
     }
 
+    /// Starts one that listens nowhere.
+    pub fn run(binary: &Path, environment: &[(&str, String)], log: &Path) -> Result<Self, Trouble> {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log);
+        let log = log.map_err(|error| error.to_string())?;
+        let child = Command::new(binary)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", binary.display()))?;
+        Ok(Self {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            reader: None,
+        })
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -141,6 +163,21 @@ impl Program {
             // It may have ended.
             let _ = prlimit(Some(pid), Resource::Fsize, limit);
         }
+    }
+
+    /// The processor time that it has had so far, its own and the kernel's for it.
+    pub fn processor_time(&self) -> Option<Duration> {
+        /// Of the kernel towards programs, on every architecture of today.
+        const TICKS_A_SECOND: u64 = 100;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).ok()?;
+        // Behind the name, which may have anything in it: the third field; the times are the 14th and 15th.
+        let (_, behind) = stat.rsplit_once(')')?;
+        let mut times = behind.split_ascii_whitespace().skip(11);
+        let user: u64 = times.next()?.parse().ok()?;
+        let system: u64 = times.next()?.parse().ok()?;
+        Some(Duration::from_millis(
+            (user + system) * 1000 / TICKS_A_SECOND,
+        ))
     }
 
     /// The most memory that it ever had, in bytes, as the kernel counts it.
