@@ -19,6 +19,9 @@ use crate::domain::network::AllowedHosts;
 use crate::ports::{Transport, TransportFailure, TransportTrouble};
 use clients::{Clients, Reach};
 
+/// The most that is set aside for a response by its announced length; behind that it grows as it comes.
+const RESERVED_BYTES_MAX: usize = 1024 * 1024;
+
 /// Longest response that is read (row N16).
 pub const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -91,7 +94,9 @@ impl Transport for HttpTransport {
 }
 
 async fn read(response: &mut reqwest::Response) -> Result<Bytes, TransportFailure> {
-    let mut body = BytesMut::new();
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    let mut body = BytesMut::with_capacity(announced.min(RESERVED_BYTES_MAX));
     while let Some(chunk) =
         response
             .chunk()

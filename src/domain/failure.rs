@@ -51,6 +51,8 @@ pub enum Kind {
     Unavailable,
     /// The answer cannot be understood.
     Undecodable,
+    /// The answer is longer than we read.
+    TooLong,
     /// The answer is about another record than ours.
     Foreign,
     /// The connection itself cannot be used (its definition, its vault, its missing login).
@@ -59,7 +61,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Unreachable,
         Self::Forbidden,
         Self::TimedOut,
@@ -75,6 +77,7 @@ impl Kind {
         Self::Hibernating,
         Self::Unavailable,
         Self::Undecodable,
+        Self::TooLong,
         Self::Foreign,
         Self::Unusable,
     ];
@@ -253,6 +256,9 @@ impl CallFailure {
             }
             Kind::Undecodable => {
                 "check that `server_url` is the product itself and not a proxy or a sign-in page in front of it"
+            }
+            Kind::TooLong => {
+                "look at what makes its records so long; a page of the sync is made shorter by itself"
             }
             Kind::Foreign => {
                 "the product returned another record than ours and it was left alone; check that the correlation field exists and is readable"

@@ -105,7 +105,7 @@ impl Category {
             Kind::RateLimited | Kind::Busy => Self::RateProblem,
             Kind::Unauthorized | Kind::RefreshWanted => Self::Authentication,
             Kind::NoRights => Self::ExceptionUpdateFailure,
-            Kind::NotFound | Kind::Invalid | Kind::Undecodable | Kind::Foreign => {
+            Kind::NotFound | Kind::Invalid | Kind::Undecodable | Kind::TooLong | Kind::Foreign => {
                 Self::UnexpectedResponse
             }
             Kind::Unusable => Self::LackOfConnectionDetails,
@@ -237,6 +237,7 @@ fn code(kind: Kind) -> &'static str {
         Kind::Hibernating => "hibernating",
         Kind::Unavailable => "unavailable",
         Kind::Undecodable => "undecodable",
+        Kind::TooLong => "too_long",
         Kind::Foreign => "foreign",
         Kind::Unusable => "unusable",
     }

@@ -67,6 +67,13 @@ impl Rules {
         self.page.saturating_mul(4)
     }
 
+    /// How many rows to ask for in place of a page whose answer was too long to be read; `None` of a single row, and of the
+    /// wide pages over what we may not see: what was left out of such a one would be passed over.
+    pub fn shorter(&self, asked: &Ask) -> Option<u32> {
+        let is_wide = asked.skip > 0 || asked.limit > self.page;
+        (!is_wide && asked.limit > 1).then_some(asked.limit / 2)
+    }
+
     /// How far such a page is from the one before. Less than its limit: records that leave the window meanwhile move those
     /// behind them forward, and none of these may be passed over unseen.
     fn stride(&self) -> u32 {

@@ -44,6 +44,29 @@ async fn the_past_days_come_first_and_then_what_changes_each_once() {
 }
 
 #[tokio::test]
+async fn where_records_are_long_pages_are_shorter_and_none_is_missed() {
+    let bed = TestBed::usual().await;
+    let sink = Arc::new(Rows::default());
+    let now = bed.core().clock.now().minus(HOUR).as_millis();
+    // Stored and shown, 700 of them are five megabytes: more than is read of any answer.
+    let description = "all there is to say ".repeat(190);
+    for n in 0..700 {
+        let fields = [
+            ("short_description", format!("{n:03}")),
+            ("description", description.clone()),
+        ];
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let mut instance = bed.servicenow().inside();
+        instance.insert_record("incident", &fields, now + n * 1000);
+    }
+    let synced = bed.syncs(&sink).await;
+    assert!(!synced.has_failed && synced.is_backfilled, "{synced:?}");
+    let all: Vec<String> = (0..700).map(|n| format!("{n:03}")).collect();
+    assert_eq!(sink.news(), all);
+    bed.end().await;
+}
+
+#[tokio::test]
 async fn a_sink_that_is_down_costs_no_row() {
     let bed = TestBed::usual().await;
     let sink = Arc::new(Rows::default());

@@ -45,7 +45,7 @@ pub(in crate::adapters) fn told(trouble: TransportTrouble) -> (Kind, &'static st
         TransportTrouble::TimedOut => (Kind::TimedOut, "no answer in the time allowed"),
         TransportTrouble::Broken => (Kind::ConnectionLost, "the connection broke"),
         TransportTrouble::TooLong => (
-            Kind::Undecodable,
+            Kind::TooLong,
             "the answer is longer than any answer should be",
         ),
         TransportTrouble::Malformed => (Kind::Invalid, "the request could not be built"),

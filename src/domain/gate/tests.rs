@@ -91,6 +91,7 @@ fn each_kind_of_failure_closes_the_gate_for_its_time_or_not_at_all() {
         (failure(Kind::NotFound), None, None),
         (failure(Kind::Invalid), None, None),
         (failure(Kind::Undecodable), None, None),
+        (failure(Kind::TooLong), None, None),
         (failure(Kind::Foreign), None, None),
     ];
     for kind in Kind::ALL {

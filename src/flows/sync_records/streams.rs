@@ -44,6 +44,8 @@ pub(super) struct Syncing<'a> {
     pub oldest: Option<Timestamp>,
     /// Where this run of it began.
     pub began: Option<Timestamp>,
+    /// Rows of a page, less than usual where records are long.
+    pub rows_a_page: u32,
     /// The first day on which records are reconciled.
     pub first_day: Day,
     pub lives: BTreeMap<Stream, Head<Live>>,
@@ -73,6 +75,7 @@ impl<'a> Syncing<'a> {
             synced: Synced::default(),
             oldest: None,
             began: None,
+            rows_a_page: sync.rules.page,
             first_day: Day::of(
                 core.clock
                     .now()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::batch::{Batch, BatchCutter};
-use crate::domain::failure::CallFailure;
+use crate::domain::failure::{CallFailure, Kind};
 use crate::domain::ledger::{Day, News, Sent};
 use crate::domain::service_desk_row::ServiceDeskRow;
 use crate::domain::sync_window::{Ask, Position, RecordPage, RecordRead, Stream, Unreadable, Walk};
@@ -79,8 +79,8 @@ impl Syncing<'_> {
         };
         let mut waiting = Waiting::new();
         let mut next = Some(self.rules().first(open.window, open.after));
-        while let Some(asked) = next {
-            let page = match self.page(stream, &asked).await {
+        while let Some(mut asked) = next {
+            let page = match self.page(stream, &mut asked).await {
                 Ok(page) => page,
                 Err(stopped) => {
                     self.flush(stream, cursor, head, &mut waiting).await?;
@@ -104,15 +104,29 @@ impl Syncing<'_> {
         Ok(())
     }
 
-    /// One page, if the gate is open and there is time.
+    /// One page, if the gate is open and there is time. Where records are so long that the answer is not read, a shorter
+    /// one is asked for, and from then on for the rest of the run.
     pub(super) async fn page(
         &mut self,
         stream: Stream,
-        asked: &Ask,
+        asked: &mut Ask,
     ) -> Result<RecordPage, Stopped> {
-        let within = self.leave().await?;
-        let page = self.source.page(stream, asked, within).await;
-        self.heard(page).await
+        loop {
+            if asked.skip == 0 && asked.limit <= self.rules().page {
+                asked.limit = asked.limit.min(self.rows_a_page);
+            }
+            let within = self.leave().await?;
+            let page = self.source.page(stream, asked, within).await;
+            let shorter = self.rules().shorter(asked);
+            match (self.heard(page).await, shorter) {
+                (Err(Stopped::Product(failure)), Some(rows)) if failure.kind == Kind::TooLong => {
+                    let name = &self.connection.name;
+                    tracing::info!(connection = %name, stream = stream.as_str(), rows, "a page was too long; shorter ones are asked for");
+                    self.rows_a_page = rows;
+                }
+                (page, _) => return page,
+            }
+        }
     }
 
     /// How long a call to the product may take, if the gate is open and there is time for one.

@@ -95,8 +95,8 @@ impl Syncing<'_> {
             after: from,
             ..self.by_day(look.window)
         });
-        while let Some(asked) = next {
-            let page = self.page(look.stream, &asked).await?;
+        while let Some(mut asked) = next {
+            let page = self.page(look.stream, &mut asked).await?;
             next = self.rules().onward(&asked, page.found());
             self.put_aside_all(look.stream, &page.unreadable).await?;
             let unreadable = page.unreadable.iter().filter_map(|row| row.id.clone());
