@@ -59,7 +59,7 @@ impl TokenSets {
     /// The newest set.
     pub async fn read(&self, connection: &ConnectionName) -> Result<Found, CallFailure> {
         let name = format!("{TOKENS_PREFIX}{connection}");
-        let kept = read("read tokens", VAULT_CALL_MAX, self.vault.get(&name)).await?;
+        let kept = timed("read tokens", VAULT_CALL_MAX, self.vault.get(&name)).await?;
         let Some(kept) = kept else {
             return Ok(Found::Nothing);
         };
@@ -78,7 +78,7 @@ impl TokenSets {
         let name = format!("{TOKENS_PREFIX}{connection}");
         let (text, expires) = (set.to_vault_text(), set.refresh_expires_at);
         let write = self.vault.set(&name, &text, expires);
-        written("write tokens", VAULT_WRITE_MAX, write).await
+        timed("write tokens", VAULT_WRITE_MAX, write).await
     }
 
     /// Takes a version out of use.
@@ -89,7 +89,7 @@ impl TokenSets {
     ) -> Result<(), CallFailure> {
         let name = format!("{TOKENS_PREFIX}{connection}");
         let disable = self.vault.disable(&name, version);
-        written("disable tokens", VAULT_WRITE_MAX, disable).await
+        timed("disable tokens", VAULT_WRITE_MAX, disable).await
     }
 
     /// Until when the connection's own secret is good, where the vault was told.
@@ -98,45 +98,26 @@ impl TokenSets {
         connection: &ConnectionName,
     ) -> Result<Option<Timestamp>, CallFailure> {
         let name = format!("{SECRET_PREFIX}{connection}");
-        let kept = read("read connection", VAULT_CALL_MAX, self.vault.get(&name)).await?;
+        let kept = timed("read connection", VAULT_CALL_MAX, self.vault.get(&name)).await?;
         Ok(kept.and_then(|kept| kept.expires))
     }
 
     /// All connections.
     pub async fn connections(&self) -> Result<Vec<ConnectionName>, CallFailure> {
         let listing = self.vault.list(SECRET_PREFIX);
-        let names = read("list connections", VAULT_WRITE_MAX, listing).await?;
+        let names = timed("list connections", VAULT_WRITE_MAX, listing).await?;
         let named = |name: &String| ConnectionName::parse(name.strip_prefix(SECRET_PREFIX)?).ok();
         Ok(names.iter().filter_map(named).collect())
     }
 }
 
-/// A read that is given up: it has changed nothing, whatever became of it.
-async fn read<T>(
+async fn timed<T>(
     operation: &'static str,
     span: Duration,
-    call: impl Future<Output = Result<T, CallFailure>>,
-) -> Result<T, CallFailure> {
-    within(span, operation, Effect::NotSent, call).await
-}
-
-/// A write that is given up: nobody knows what became of it.
-async fn written<T>(
-    operation: &'static str,
-    span: Duration,
-    call: impl Future<Output = Result<T, CallFailure>>,
-) -> Result<T, CallFailure> {
-    within(span, operation, Effect::Unknown, call).await
-}
-
-async fn within<T>(
-    span: Duration,
-    operation: &'static str,
-    effect: Effect,
     call: impl Future<Output = Result<T, CallFailure>>,
 ) -> Result<T, CallFailure> {
     let late = || {
-        let kind = Kind::TimedOut;
+        let (effect, kind) = (Effect::Unknown, Kind::TimedOut);
         CallFailure::new("the vault", operation, effect, kind, "no answer in time")
     };
     tokio::time::timeout(span, call)
@@ -146,15 +127,66 @@ async fn within<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
     use super::*;
+    use crate::domain::kept::{Kept, VersionSeen};
+    use crate::domain::secret::Secret;
+    use crate::domain::token::{AccessToken, Issued, Mark};
+
+    /// Remembers until when the last value is good.
+    #[derive(Default)]
+    struct Remembers(Mutex<Option<(String, Option<Timestamp>)>>);
+
+    #[async_trait]
+    impl Vault for Remembers {
+        async fn get(&self, _: &str) -> Result<Option<Kept>, CallFailure> {
+            Ok(None)
+        }
+        async fn set(
+            &self,
+            name: &str,
+            _: &Secret,
+            expires: Option<Timestamp>,
+        ) -> Result<VaultVersion, CallFailure> {
+            *self.0.lock().unwrap() = Some((name.to_owned(), expires));
+            Ok(VaultVersion::only())
+        }
+        async fn list(&self, _: &str) -> Result<Vec<String>, CallFailure> {
+            Ok(Vec::new())
+        }
+        async fn versions(&self, _: &str) -> Result<Vec<VersionSeen>, CallFailure> {
+            Ok(Vec::new())
+        }
+        async fn disable(&self, _: &str, _: &VaultVersion) -> Result<(), CallFailure> {
+            Ok(())
+        }
+        async fn remove(&self, _: &str) -> Result<(), CallFailure> {
+            Ok(())
+        }
+    }
 
     #[tokio::test]
-    async fn a_read_that_is_given_up_has_changed_nothing_and_of_a_write_nobody_knows() {
-        let soon = Duration::from_millis(5);
-        let never = std::future::pending::<Result<(), CallFailure>>;
-        let read = read("read tokens", soon, never()).await.unwrap_err();
-        assert_eq!((read.effect, read.kind), (Effect::NotSent, Kind::TimedOut));
-        let written = written("write tokens", soon, never()).await.unwrap_err();
-        assert_eq!(written.effect, Effect::Unknown);
+    async fn the_vault_is_told_until_when_a_set_of_tokens_is_good() {
+        let (at, life) = (Timestamp::UNIX_EPOCH, Duration::from_secs(90 * 24 * 3600));
+        let issued = Issued {
+            access: AccessToken {
+                secret: Secret::from("a"),
+                obtained_at: Some(at),
+                expires_at: at.plus(Duration::from_secs(1800)),
+            },
+            refresh: Some(Secret::from("r")),
+            refresh_expires_at: None,
+        };
+        let set = TokenSet::of_login(issued, at, life, Mark::of_dice(1, 2));
+        let vault = Arc::new(Remembers::default());
+        let sets = TokenSets::new(Arc::<Remembers>::clone(&vault));
+        let contoso = ConnectionName::parse("contoso").unwrap();
+        sets.write(&contoso, &set).await.unwrap();
+        let told = vault.0.lock().unwrap().clone();
+        let expected = ("itsm-tokens-contoso".to_owned(), Some(at.plus(life)));
+        assert_eq!(told, Some(expected));
     }
 }
