@@ -233,6 +233,13 @@ impl Renewal {
         self.heeds(now, wished_at) || self.due_at.is_none_or(|due| due <= now)
     }
 
+    /// When the refresh token ends, if somebody has to care: the next renewal does not prolong it, or has not come in time.
+    pub fn refresh_ends_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_real = self.ends_from.is_none_or(|from| from <= now);
+        let set = self.current.as_ref().filter(|_| is_real);
+        set.and_then(|set| set.refresh_ends_at)
+    }
+
     /// True if a wish is to be followed now: it is younger than the token, and the last one was a while ago.
     pub fn heeds(&self, now: Timestamp, wished_at: Option<Timestamp>) -> bool {
         let is_idle = self.phase == Phase::Idle;

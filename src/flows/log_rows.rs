@@ -61,12 +61,10 @@ pub(super) async fn given_up(core: &Core, connection: &Connection, failure: &Cal
 /// When a connection's login or its secret is over, whichever is first, as the refresher knows it.
 pub(super) async fn ends_at(core: &Core, name: &ConnectionName) -> Option<Timestamp> {
     let head = core.renewals.read(name).await.ok().flatten()?;
-    let refresh = head
-        .state
-        .current
-        .as_ref()
-        .and_then(|set| set.refresh_ends_at);
-    let ends = [refresh, head.state.credentials_end_at];
+    let ends = [
+        head.state.refresh_ends_at(core.clock.now()),
+        head.state.credentials_end_at,
+    ];
     ends.into_iter().flatten().min()
 }
 
@@ -79,8 +77,7 @@ pub(super) async fn look(core: &Core, name: &ConnectionName) {
 
 /// The health page knows what a renewal knows.
 pub(super) fn see(core: &Core, name: &ConnectionName, renewal: &Renewal) {
-    let current = renewal.current.as_ref();
-    let refresh = current.and_then(|set| set.refresh_ends_at);
+    let refresh = renewal.refresh_ends_at(core.clock.now());
     let needed = renewal.login.map(|login| login.since);
     let refresh_token = Thing::RefreshToken.as_text();
     core.last_seen.ends(name, refresh_token, refresh);

@@ -110,11 +110,12 @@ pub fn next_milestone(ends_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
 pub fn due(state: &Renewal, now: Timestamp) -> (Vec<Announcement>, Announced) {
     let mut news = Vec::new();
     let mut announced = state.announced.clone();
-    let is_real = state.ends_from.is_none_or(|from| from <= now);
-    let set = state.current.as_ref().filter(|_| is_real);
-    let refresh_ends_at = set.and_then(|set| set.refresh_ends_at);
     let ends = [
-        (Thing::RefreshToken, refresh_ends_at, &mut announced.refresh),
+        (
+            Thing::RefreshToken,
+            state.refresh_ends_at(now),
+            &mut announced.refresh,
+        ),
         (
             Thing::Credentials,
             state.credentials_end_at,

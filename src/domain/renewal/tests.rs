@@ -434,6 +434,9 @@ fn a_refresh_token_that_each_renewal_prolongs_ends_only_if_the_renewal_does_not_
         let (news, announced) = announcement::due(&renewal, at(minute));
         renewal.announced = announced;
         told.extend(news.into_iter().map(|_| minute));
+        // What the health page and the rows of the log say.
+        let shown = renewal.refresh_ends_at(at(minute));
+        assert_eq!(shown.is_some(), minute >= 48 + 10, "{minute}");
     }
     assert_eq!(told, [48 + 10], "two ticks after it was due");
     // Where it stays what it is, the end is real.
