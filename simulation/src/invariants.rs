@@ -39,6 +39,7 @@ const FOLDERS: [&str; 12] = [
     "gates",
     "journal",
     "leases",
+    "notices",
     "pending",
     "probe",
     "quarantine",
