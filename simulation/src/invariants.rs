@@ -32,7 +32,7 @@ pub struct Snapshot {
 }
 
 /// Folders that the state may have (I19).
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "allowances",
     "dead",
     "facts",

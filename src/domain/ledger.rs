@@ -240,6 +240,12 @@ pub struct Check {
 /// A day of which a run has seen a part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HalfSeen {
+    /// What was counted before the first part was seen. A later count would have records in it that came into that part since,
+    /// and they would be taken for what is not shown.
+    pub counted: Option<RecordCount>,
+    /// What changed from here on is not judged: as it was before the first part was seen, too. What came into that part
+    /// since was not seen, and is not absent.
+    pub judged_before: Option<Timestamp>,
     /// Up to where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Position>,

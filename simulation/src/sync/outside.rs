@@ -158,6 +158,13 @@ impl Sink {
             if row["IsDeleted"] == true {
                 *taken.deleted.entry(version.0.clone()).or_default() += 1;
             }
+            let run = row["RunId"].as_str().unwrap_or_default();
+            let runs = taken.runs.entry(version.clone()).or_default();
+            runs.push(format!(
+                "{} of scheduler {}",
+                &run[..6.min(run.len())],
+                self.0.scheduler
+            ));
             let times = taken.versions.entry(version).or_default();
             *times += 1;
             let again = *times > 1;

@@ -59,6 +59,16 @@ impl Store {
 
     /// A cursor is there now.
     fn watch(&self, location: &Path, payload: &PutPayload) {
+        if location.as_ref().contains("/news/") {
+            let content: Vec<u8> = payload.iter().flatten().copied().collect();
+            let news: serde_json::Value = serde_json::from_slice(&content).unwrap_or_default();
+            let sent = news["sent"].as_array().into_iter().flatten();
+            let version = |sent: &serde_json::Value| {
+                let key = sent[0].as_str()?.to_owned();
+                Some((key, sent[2].as_i64()?, sent[3].as_i64()?))
+            };
+            self.0.world.told().extend(sent.filter_map(version));
+        }
         if !location.as_ref().starts_with("cursors/") {
             return;
         }

@@ -131,8 +131,7 @@ pub async fn churn(world: &World) {
                 if let Some((table, key)) = world.any() {
                     world.count("deletes without a trace");
                     world.machine().delete_without_trace(table, &key);
-                    world.forgets(&key);
-                    world.traceless().insert(key);
+                    world.loses(&key);
                 }
             }
             _ => {}

@@ -36,6 +36,8 @@ pub struct Taken {
     pub excused: u64,
     /// Rows that were there before.
     pub repeats: u64,
+    /// The runs that have sent a version, for who looks into repeats.
+    pub runs: BTreeMap<Version, Vec<String>>,
 }
 
 /// What happened, to see that it did.
@@ -67,7 +69,8 @@ pub struct World {
     /// What stands in the tables now: by key, in which table, which version, and whether it is hidden.
     latest: Mutex<BTreeMap<String, (&'static str, Version, bool)>>,
     deleted: Mutex<Vec<String>>,
-    traceless: Mutex<BTreeSet<String>>,
+    excused_deletes: Mutex<BTreeSet<String>>,
+    told: Mutex<BTreeSet<Version>>,
     counts: Mutex<Counts>,
     violations: Mutex<Vec<String>>,
     last_failure: Mutex<String>,
@@ -103,7 +106,8 @@ impl World {
             visible: Mutex::default(),
             latest: Mutex::default(),
             deleted: Mutex::default(),
-            traceless: Mutex::default(),
+            excused_deletes: Mutex::default(),
+            told: Mutex::default(),
             counts: Mutex::default(),
             violations: Mutex::default(),
             last_failure: Mutex::default(),
@@ -195,9 +199,24 @@ impl World {
         lock(&self.deleted)
     }
 
-    /// Of them those of which the product keeps no trace.
-    pub fn traceless(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        lock(&self.traceless)
+    /// Of them those that nobody can know of: without a trace, and of a version that no ledger was told of.
+    pub fn excused_deletes(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        lock(&self.excused_deletes)
+    }
+
+    /// The versions that a ledger was told of.
+    pub fn told(&self) -> MutexGuard<'_, BTreeSet<Version>> {
+        lock(&self.told)
+    }
+
+    /// A record is deleted without a trace.
+    pub fn loses(&self, key: &str) {
+        let latest = lock(&self.latest).get(key).cloned();
+        let is_known = latest.is_some_and(|(_, version, _)| self.told().contains(&version));
+        if !is_known {
+            self.excused_deletes().insert(key.to_owned());
+        }
+        self.forgets(key);
     }
 
     /// Chance.

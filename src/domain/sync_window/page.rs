@@ -1,5 +1,7 @@
 //! A page as it was read.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Behind, Found, Position};
 use crate::domain::record::Record;
 use crate::domain::timestamp::Timestamp;
@@ -51,7 +53,7 @@ impl RecordPage {
 }
 
 /// How many records there are, and how often they were changed, all together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordCount {
     /// Records.
     pub records: u64,

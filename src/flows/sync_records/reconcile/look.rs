@@ -56,14 +56,18 @@ impl Syncing<'_> {
             ledger.done();
             return Ok(());
         }
+        let mut half = check.open.clone().unwrap_or_default();
+        let counted = *half.counted.get_or_insert(counted);
+        let unsettled = settled.minus(self.rules().overlap);
+        let judged_before = *half.judged_before.get_or_insert(unsettled);
         let mut look = Look {
             stream,
             window,
-            judged_before: settled.minus(self.rules().overlap),
+            judged_before,
             ledger: state,
             cutter: BatchCutter::new(Table::ServiceDesk),
             told: Told::default(),
-            half: check.open.clone().unwrap_or_default(),
+            half,
             missing: 0,
             deleted: 0,
         };
