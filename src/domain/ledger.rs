@@ -63,6 +63,14 @@ pub struct Days {
 }
 
 impl Days {
+    /// One day.
+    pub fn of(day: Day) -> Self {
+        Self {
+            from: day,
+            until: day.next(),
+        }
+    }
+
     /// The only day, if it is one.
     pub fn single(self) -> Option<Day> {
         (self.from.next() == self.until).then_some(self.from)
@@ -238,14 +246,13 @@ pub struct Check {
 }
 
 /// A day of which a run has seen a part.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HalfSeen {
     /// What was counted before the first part was seen. A later count would have records in it that came into that part since,
     /// and they would be taken for what is not shown.
-    pub counted: Option<RecordCount>,
-    /// What changed from here on is not judged: as it was before the first part was seen, too. What came into that part
-    /// since was not seen, and is not absent.
-    pub judged_before: Option<Timestamp>,
+    pub counted: RecordCount,
+    /// Up to where all was there when the first part was seen. What came into that part since was not seen, and is not absent.
+    pub settled: Timestamp,
     /// Up to where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Position>,
@@ -255,10 +262,26 @@ pub struct HalfSeen {
     pub shown: Figures,
 }
 
+impl HalfSeen {
+    /// Nothing is seen yet.
+    pub fn nothing(counted: RecordCount, settled: Timestamp) -> Self {
+        Self {
+            counted,
+            settled,
+            after: None,
+            seen: BTreeSet::new(),
+            shown: Figures::default(),
+        }
+    }
+}
+
 /// The days of a stream in short, and the reconciliation that is under way.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     days: BTreeMap<Day, Figures>,
+    /// Days that changed while they were looked through: what they have beyond what they show is not known.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    unsure: BTreeSet<Day>,
     /// Records that were sent as deleted since their day was looked at, and when that was heard.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     gone: BTreeMap<String, Timestamp>,
@@ -271,6 +294,7 @@ impl Ledger {
     /// Begins a reconciliation of these days. Older ones are forgotten.
     pub fn begin(&mut self, days: Days, now: Timestamp) {
         self.days = self.days.split_off(&days.from);
+        self.unsure = self.unsure.split_off(&days.from);
         self.check = Some(Check {
             began: now,
             left: vec![days],
@@ -322,13 +346,18 @@ impl Ledger {
     /// The next days were counted. `Some` if it is one day that does not agree: it must be looked through.
     pub fn counted(&mut self, counted: RecordCount) -> Option<Day> {
         let days = self.next()?;
-        let agrees = self.figures(days).agree(counted);
+        let is_sure = self.unsure.range(days.from..days.until).next().is_none();
+        let agrees = is_sure && self.figures(days).agree(counted);
         let check = self.check.as_mut()?;
         check.counts += 1;
-        match days.single() {
-            Some(day) if !agrees => return Some(day),
-            _ => check.left.pop(),
-        };
+        if let Some(day) = days.single()
+            && !agrees
+        {
+            return Some(day);
+        }
+        // A day that was half seen and agrees by now leaves nothing behind for the next one.
+        check.open = None;
+        check.left.pop();
         if !agrees {
             // The newest first: what is missing there is missed most.
             check.left.extend(days.halves());
@@ -351,6 +380,17 @@ impl Ledger {
         let (next, _) = self.days.range(..before).next_back()?;
         check.sweeps = (!self.gone.is_empty()).then_some(*next);
         check.sweeps
+    }
+
+    /// A day was looked through. Of one that was counted otherwise after it than before, nobody can say what it does not show: a
+    /// record that came meanwhile would make up for one that is gone later. It is looked through again the next time.
+    pub fn looked_through(&mut self, day: Day, changed_meanwhile: bool) {
+        if changed_meanwhile {
+            self.unsure.insert(day);
+        } else {
+            self.unsure.remove(&day);
+        }
+        self.done();
     }
 
     /// The next days are done.

@@ -35,7 +35,11 @@ fn urgency(world: &World) -> &'static str {
 }
 
 fn insert(world: &World, stamp_ms: i64, now_ms: i64) {
-    let urgency = urgency(world);
+    let mut urgency = urgency(world);
+    if world.is_traceless() && !world.elapsed().is_zero() {
+        // A hidden record that is new makes up for a visible one that is gone without a trace: figures cannot tell them apart.
+        urgency = "3";
+    }
     let table = if world.happens(0.8) {
         "incident"
     } else {

@@ -198,3 +198,38 @@ fn what_was_sent_as_deleted_is_looked_for_before_anything_is_counted() {
     let swept: Vec<_> = std::iter::from_fn(|| ledger.sweep()).collect();
     assert_eq!(swept, [Day(3), Day(2), Day(1)]);
 }
+
+#[test]
+fn what_was_half_seen_of_a_day_is_never_taken_for_another_day_s() {
+    let mut ledger = ledger(2);
+    ledger.begin(days(0, 2), Timestamp::UNIX_EPOCH);
+    ledger.counted(counted(3, 9));
+    assert_eq!(ledger.counted(counted(2, 7)), Some(Day(1)));
+    ledger.check.as_mut().unwrap().open =
+        Some(HalfSeen::nothing(counted(2, 7), Timestamp::UNIX_EPOCH));
+    // With the next run what was missing is there.
+    assert_eq!(ledger.counted(counted(1, 2)), None);
+    let check = ledger.check.as_ref().unwrap();
+    assert_eq!((ledger.next(), &check.open), (Some(days(0, 1)), &None));
+}
+
+#[test]
+fn a_day_that_changed_while_it_was_looked_through_is_looked_through_again() {
+    let mut ledger = ledger(2);
+    ledger.begin(days(0, 2), Timestamp::UNIX_EPOCH);
+    ledger.counted(counted(3, 6));
+    assert_eq!(ledger.counted(counted(2, 4)), Some(Day(1)));
+    ledger.looked_through(Day(1), true);
+    assert_eq!(ledger.counted(counted(1, 2)), None);
+    ledger.end();
+    // What came meanwhile makes up for what is gone since: the figures agree.
+    ledger.begin(days(0, 2), Timestamp::UNIX_EPOCH);
+    assert_eq!(ledger.counted(counted(2, 4)), None);
+    assert_eq!(ledger.counted(counted(1, 2)), Some(Day(1)));
+    ledger.looked_through(Day(1), false);
+    assert_eq!(ledger.counted(counted(1, 2)), None);
+    ledger.end();
+    ledger.begin(days(0, 2), Timestamp::UNIX_EPOCH);
+    assert_eq!(ledger.counted(counted(2, 4)), None);
+    assert_eq!(ledger.next(), None, "once is enough");
+}

@@ -71,7 +71,7 @@ impl Syncing<'_> {
         let mut looked = Ok(());
         if let Some(day) = differs {
             let place = (stream, day);
-            let look = self.look_through(place, &mut ledger, window, settled, counted);
+            let look = self.look_through(place, &mut ledger, settled, counted);
             looked = Box::pin(look).await;
         }
         // Also how far it has come if it has not come to the end.
@@ -183,6 +183,7 @@ impl Syncing<'_> {
         self.write(Cursor::Ledger(stream), head, ledger).await
     }
 
+    /// How many records were made in a window, and the sum of their revisions.
     async fn count(&mut self, stream: Stream, window: Window) -> Result<RecordCount, Stopped> {
         let Some(record_type) = stream.record_type() else {
             return Ok(RecordCount {

@@ -4,7 +4,7 @@ use super::super::Stopped;
 use super::super::streams::Syncing;
 use super::super::walk::Told;
 use crate::domain::batch::BatchCutter;
-use crate::domain::ledger::{DAY_RECORDS_MAX, Day, DayLedger, HalfSeen, Ledger};
+use crate::domain::ledger::{DAY_RECORDS_MAX, Day, DayLedger, Days, HalfSeen, Ledger};
 use crate::domain::record::{Details, Fields, REVISION_OF_A_DELETION, Record};
 use crate::domain::service_desk_row::ServiceDeskRow;
 use crate::domain::sync_window::{
@@ -19,6 +19,7 @@ const ASKED_AFTER_MAX: usize = 50;
 /// A day that is looked through.
 struct Look {
     stream: Stream,
+    /// When its records were made.
     window: Window,
     /// What changed from here on is not judged.
     judged_before: Timestamp,
@@ -38,7 +39,6 @@ impl Syncing<'_> {
         &mut self,
         (stream, day): (Stream, Day),
         ledger: &mut Ledger,
-        window: Window,
         settled: Timestamp,
         counted: RecordCount,
     ) -> Result<(), Stopped> {
@@ -56,14 +56,12 @@ impl Syncing<'_> {
             ledger.done();
             return Ok(());
         }
-        let mut half = check.open.clone().unwrap_or_default();
-        let counted = *half.counted.get_or_insert(counted);
-        let unsettled = settled.minus(self.rules().overlap);
-        let judged_before = *half.judged_before.get_or_insert(unsettled);
+        let half = check.open.clone();
+        let half = half.unwrap_or_else(|| HalfSeen::nothing(counted, settled));
         let mut look = Look {
             stream,
-            window,
-            judged_before,
+            window: Days::of(day).window(half.settled),
+            judged_before: half.settled.minus(self.rules().overlap),
             ledger: state,
             cutter: BatchCutter::new(Table::ServiceDesk),
             told: Told::default(),
@@ -71,25 +69,32 @@ impl Syncing<'_> {
             missing: 0,
             deleted: 0,
         };
-        let mut looked = self.look_at_all(&mut look).await;
-        let has_seen_all = looked.is_ok();
-        if has_seen_all {
-            looked = self.look_for_the_absent(&mut look).await;
-        }
+        let looked = self.look_at_the_day(&mut look).await;
         self.send(&mut look).await?;
         check.missing += look.missing;
         check.deleted += look.deleted;
-        if looked.is_err() {
-            check.open = Some(look.half);
-            return looked;
-        }
+        let counted_after = match looked {
+            Ok(counted_after) => counted_after,
+            Err(stopped) => {
+                check.open = Some(look.half);
+                return Err(stopped);
+            }
+        };
         check.looked_through += 1;
+        let counted = look.half.counted;
         look.ledger.unseen = look.half.shown.beyond(counted);
         self.write_day((stream, day), before.as_ref(), &look.ledger)
             .await?;
         ledger.sums_up(day, &look.ledger);
-        ledger.done();
+        ledger.looked_through(day, counted_after != counted);
         Ok(())
+    }
+
+    /// All that the product shows, what it shows no more, and what it counts then.
+    async fn look_at_the_day(&mut self, look: &mut Look) -> Result<RecordCount, Stopped> {
+        self.look_at_all(look).await?;
+        self.look_for_the_absent(look).await?;
+        self.count(look.stream, look.window).await
     }
 
     /// What the product shows of the day; what of it was never sent waits to be.
