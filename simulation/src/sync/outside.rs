@@ -155,7 +155,8 @@ impl Sink {
                 continue;
             };
             taken.rows += 1;
-            if row["IsDeleted"] == true {
+            let is_deleted = row["IsDeleted"] == true;
+            if is_deleted {
                 *taken.deleted.entry(version.0.clone()).or_default() += 1;
             }
             let run = row["RunId"].as_str().unwrap_or_default();
@@ -165,7 +166,13 @@ impl Sink {
                 &run[..6.min(run.len())],
                 self.0.scheduler
             ));
-            let times = taken.versions.entry(version).or_default();
+            // Only the trace of a delete knows the record's number.
+            let is_found = is_deleted && row["ServiceDeskId_s"].as_str().is_none_or(str::is_empty);
+            let taken_so = match is_found {
+                true => &mut taken.found_gone,
+                false => &mut taken.versions,
+            };
+            let times = taken_so.entry(version).or_default();
             *times += 1;
             let again = *times > 1;
             taken.repeats += u64::from(again);

@@ -30,6 +30,9 @@ pub struct Taken {
     pub versions: BTreeMap<Version, u64>,
     /// Records that are there as deleted.
     pub deleted: BTreeMap<String, u64>,
+    /// Of them what a look found gone, by the second in which it was found: the trace of the delete may come later and say the
+    /// same second.
+    pub found_gone: BTreeMap<Version, u64>,
     /// All rows.
     pub rows: u64,
     /// How many of them may be there twice: their run did not write its cursor down.

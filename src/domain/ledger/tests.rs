@@ -1,5 +1,6 @@
 //! What a ledger finds, and what it cannot.
 
+use super::days::DAY_MS;
 use super::*;
 
 fn counted(records: u64, revisions: i64) -> RecordCount {
