@@ -49,7 +49,7 @@ struct Arguments {
     #[arg(long)]
     json: bool,
     /// Run the crash matrix only, and of it also each pair of faults.
-    #[arg(long, conflicts_with_all = ["seeds", "from", "seed"])]
+    #[arg(long, conflicts_with = "seed")]
     exhaustive: bool,
     /// Of the crash matrix, only this case.
     #[arg(long, requires = "exhaustive")]
@@ -67,9 +67,13 @@ struct Arguments {
     /// With how many of so many seeds each planted bug, or the one that is named, is found.
     #[arg(long, value_name = "SEEDS", conflicts_with_all = ["seeds", "seed", "exhaustive"])]
     measure: Option<u64>,
-    /// Of tokens alone: every death in one renewal, and with `--exhaustive` each pair of them.
-    #[arg(long, conflicts_with_all = ["seeds", "seed", "planted", "planted_bugs", "measure"])]
+    /// Of tokens alone: every death in one renewal, with `--exhaustive` each pair of them, and seeds of 400 days; with
+    /// `--planted-bugs` each of their defences taken away.
+    #[arg(long, conflicts_with_all = ["planted", "measure"])]
     tokens: bool,
+    /// How many days a run of tokens goes on.
+    #[arg(long, default_value_t = tokens::life::DAYS)]
+    days: i64,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -107,16 +111,7 @@ fn main() -> ExitCode {
     };
     let began = stopwatch();
     if arguments.tokens {
-        let violations = tokens::run_all(arguments.exhaustive, println_out);
-        let seconds = began.elapsed().as_secs_f64();
-        println_out(&format!(
-            "tokens: {} violations, {seconds:.0} s",
-            violations.len()
-        ));
-        return match violations.is_empty() {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        };
+        return tokens_all(&arguments, began);
     }
     if arguments.sync {
         return sync_all(&arguments, began);
@@ -289,6 +284,34 @@ fn sync_all(arguments: &Arguments, began: Instant) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Runs what there is of tokens.
+fn tokens_all(arguments: &Arguments, began: Instant) -> ExitCode {
+    let is_chosen = !arguments.seed.is_empty();
+    let request = tokens::Request {
+        seeds: match is_chosen {
+            true => arguments.seed.clone(),
+            false => (arguments.from..arguments.from.saturating_add(arguments.seeds)).collect(),
+        },
+        is_chosen,
+        exhaustive: arguments.exhaustive,
+        planted_bugs: arguments.planted_bugs,
+        trace: arguments.trace,
+        at_least: arguments.at_least,
+        days: arguments.days,
+    };
+    let is_over = || {
+        arguments
+            .time_box
+            .is_some_and(|time_box| began.elapsed() >= time_box)
+    };
+    let is_well = tokens::run(&request, &is_over, println_out);
+    println_out(&format!("tokens: {:.0} s", began.elapsed().as_secs_f64()));
+    match is_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     }
 }
 

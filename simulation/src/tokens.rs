@@ -6,10 +6,18 @@
 //! has is dead, which it never is where its use does not replace it (I17); a login mends that; otherwise the renewal comes to its
 //! end, with everything that was superseded out of use.
 
+pub mod book;
 pub mod bugs;
+pub mod check;
+pub mod hear;
+pub mod life;
 pub mod matrix;
 pub mod outside;
+pub mod person;
+pub mod reader;
+pub mod weather;
 pub mod world;
+pub mod years;
 
 use simulators::issuer::Rotation;
 
@@ -25,17 +33,69 @@ pub struct Found {
     pub violations: Vec<String>,
 }
 
-/// The matrix, with pairs where asked for, and the planted bugs. Each part is told when it is done; what is wrong.
-pub fn run_all(pairs: bool, mut tell: impl FnMut(&str)) -> Vec<String> {
-    let mut violations = Vec::new();
-    let mut done = |found: Found| {
-        tell(found.told.trim_end());
-        for violation in found.violations.iter().take(20) {
-            tell(&format!("VIOLATION {violation}"));
+/// What is to be run.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Seeds of four hundred days.
+    pub seeds: Vec<u64>,
+    /// Exactly these: nothing else is run.
+    pub is_chosen: bool,
+    /// Also each pair of deaths in one renewal.
+    pub exhaustive: bool,
+    /// The planted bugs, and nothing else.
+    pub planted_bugs: bool,
+    /// Print every port call.
+    pub trace: bool,
+    /// How long each goes on.
+    pub days: i64,
+    /// Red if the time was over before so many seeds were run.
+    pub at_least: u64,
+}
+
+/// Runs it; false if something is wrong. Each part is told when it is done.
+pub fn run(request: &Request, is_over: &(dyn Fn() -> bool + Sync), tell: impl Fn(&str)) -> bool {
+    if request.trace {
+        for seed in &request.seeds {
+            let mut plan = life::Plan::new(*seed, None);
+            (plan.trace, plan.days) = (true, request.days);
+            let year = life::run(plan);
+            tell(&format!("seed {seed} {}", years::named(plan.rotation)));
+            for line in year.trace.iter().chain(&year.violations) {
+                tell(line);
+            }
         }
-        violations.extend(found.violations);
-    };
-    done(bugs::run());
-    done(matrix::run(pairs, None));
-    violations
+    }
+    if request.planted_bugs {
+        let (lines, is_well) = bugs::hunt(request.days);
+        for line in lines {
+            tell(&line);
+        }
+        return is_well;
+    }
+    let mut is_well = true;
+    if !request.is_chosen {
+        let mut parts = vec![matrix::run(request.exhaustive, None)];
+        if request.exhaustive {
+            parts.push(matrix::run_two(None));
+        }
+        parts.push(years::control());
+        for found in parts {
+            tell(found.told.trim_end());
+            for violation in found.violations.iter().take(20) {
+                tell(&format!("VIOLATION {violation}"));
+            }
+            is_well &= found.violations.is_empty();
+        }
+    }
+    let all = years::run_all(request, None, is_over);
+    tell(all.as_text().trim_end());
+    is_well &= all.failures.is_empty();
+    if all.seeds < request.at_least {
+        tell(&format!(
+            "TOO FEW SEEDS: {}, {} are asked for",
+            all.seeds, request.at_least
+        ));
+        is_well = false;
+    }
+    is_well
 }

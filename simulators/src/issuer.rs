@@ -32,12 +32,16 @@ pub struct Issuer {
     pub access_ttl_s: i64,
     /// Life of a refresh token, seconds.
     pub refresh_ttl_s: i64,
+    /// Whether an answer tells how long its refresh token lives, as `refresh_expires_in`.
+    pub tells_refresh_life: bool,
     /// The one user's password.
     pub password: String,
     /// Token → when it ends, Unix milliseconds.
     access: BTreeMap<String, i64>,
     refresh: BTreeMap<String, i64>,
     made: u64,
+    /// The user, or the client, is locked: nothing is given, and no token opens anything.
+    pub is_locked: bool,
     /// How many tokens were given, refused and revoked.
     pub given: u64,
     /// See [`Issuer::given`].
@@ -53,10 +57,12 @@ impl Issuer {
             rotation,
             access_ttl_s,
             refresh_ttl_s,
+            tells_refresh_life: false,
             password: password.to_owned(),
             access: BTreeMap::new(),
             refresh: BTreeMap::new(),
             made: 0,
+            is_locked: false,
             given: 0,
             refused: 0,
             revoked: 0,
@@ -65,12 +71,22 @@ impl Issuer {
 
     /// True if this access token opens the resource.
     pub fn accepts(&self, access: &str, now_ms: i64) -> bool {
-        self.access.get(access).is_some_and(|end| *end > now_ms)
+        !self.is_locked && self.access.get(access).is_some_and(|end| *end > now_ms)
     }
 
     /// True if this refresh token would be taken.
     pub fn takes(&self, refresh: &str, now_ms: i64) -> bool {
-        self.refresh.get(refresh).is_some_and(|end| *end > now_ms)
+        !self.is_locked && self.refresh.get(refresh).is_some_and(|end| *end > now_ms)
+    }
+
+    /// When an access token ends, Unix milliseconds; `None` if it never was, or was revoked.
+    pub fn access_ends_at(&self, access: &str) -> Option<i64> {
+        self.access.get(access).copied()
+    }
+
+    /// When a refresh token ends, Unix milliseconds; `None` if it never was, or was replaced or revoked.
+    pub fn refresh_ends_at(&self, refresh: &str) -> Option<i64> {
+        self.refresh.get(refresh).copied()
     }
 
     /// Ends every access token ahead of its time.
@@ -99,6 +115,10 @@ impl Issuer {
             "access_token": access, "token_type": "Bearer", "expires_in": self.access_ttl_s
         });
         if let Some(refresh) = refresh {
+            let end = self.refresh.get(&refresh).copied().unwrap_or(now_ms);
+            if self.tells_refresh_life {
+                document["refresh_expires_in"] = ((end - now_ms) / 1000).into();
+            }
             document["refresh_token"] = refresh.into();
         }
         document
@@ -114,6 +134,7 @@ impl Issuer {
     fn token(&mut self, form: &BTreeMap<String, String>, now_ms: i64) -> (u16, Value) {
         let field = |name: &str| form.get(name).map_or("", String::as_str);
         let given = match (field("grant_type"), self.rotation) {
+            _ if self.is_locked => None,
             ("client_credentials", Rotation::None) => Some(self.give(None, now_ms)),
             ("password", Rotation::Kept | Rotation::Replaced)
                 if field("password") == self.password =>

@@ -12,7 +12,7 @@ use itsm_connector::flows::{Core, log_in};
 use simulators::issuer::Rotation;
 
 use super::bugs::Bug;
-use super::outside::Ports;
+use super::outside::{Ports, Who};
 use super::world::{PASSWORD, World};
 use super::{Found, STORING};
 use crate::clock::pause;
@@ -45,7 +45,7 @@ pub fn on_paused_clock<T>(work: impl Future<Output = T>) -> Option<T> {
 
 /// Logs in, by a process that nothing happens to.
 pub async fn log_in(world: &Arc<World>, seed: u64) -> bool {
-    let ports = Ports::new(world, false);
+    let ports = Ports::new(world, Who::Nobody);
     let core = ports.core(seed, 0);
     let Some(connection) = world.connection() else {
         return false;
@@ -58,7 +58,7 @@ pub async fn log_in(world: &Arc<World>, seed: u64) -> bool {
 
 /// Where the renewal stands, as somebody reads it to whom nothing happens.
 pub async fn standing(world: &Arc<World>) -> Renewal {
-    let core = Ports::new(world, false).core(0, 0);
+    let core = Ports::new(world, Who::Nobody).core(0, 0);
     let Some(name) = World::name() else {
         return Renewal::default();
     };
@@ -72,13 +72,15 @@ pub async fn refresh(core: &Core) {
     let _ = Box::pin(refresh_tokens::run(core, ORDER, None)).await;
 }
 
-/// One renewal with these deaths; the number of port calls that it made in all, and what is wrong.
+/// One renewal with these deaths, and with a second refresher that begins so much after the first; the number of port calls
+/// that it made in all, and what is wrong.
 async fn renewal(
     rotation: Rotation,
     deaths: &BTreeMap<u64, bool>,
+    apart: Option<Duration>,
     bug: Option<Bug>,
 ) -> (u64, Vec<String>) {
-    let world = World::new(rotation, ACCESS_TTL_S, 1, bug);
+    let world = World::new(rotation, (ACCESS_TTL_S, 90 * 86_400), 1, bug);
     if !log_in(&world, 1).await {
         world.violated("nobody could log in".to_owned());
     }
@@ -91,14 +93,19 @@ async fn renewal(
     let mut first = 0;
     for run in 0..8u64 {
         // Each run is a process of its own, as on a platform that starts one for each tick; two at a time.
-        let (one, other) = (Ports::new(&world, true), Ports::new(&world, true));
+        let (one, other) = (
+            Ports::new(&world, Who::Refresher(0)),
+            Ports::new(&world, Who::Refresher(1)),
+        );
         let (core_1, core_2) = (one.core(run, 0), other.core(run + 100, 0));
         let both = futures_util::future::join(
             one.0.run(refresh(&core_1)),
             other.0.run(async {
-                if run > 0 {
-                    refresh(&core_2).await;
+                if run == 0 && apart.is_none() {
+                    return;
                 }
+                pause(apart.unwrap_or_default()).await;
+                refresh(&core_2).await;
             }),
         );
         both.await;
@@ -108,7 +115,7 @@ async fn renewal(
         pause(TICK).await;
     }
     let state = standing(&world).await;
-    let what = |text: &str| format!("{rotation:?} {deaths:?}: {text}");
+    let what = |text: &str| format!("{rotation:?} {deaths:?} {apart:?}: {text}");
     let lives = world.vaults_refresh_token_lives();
     match (state.login.is_some(), lives) {
         (true, true) => world.violated(what("a person is called though the refresh token lives")),
@@ -143,7 +150,7 @@ pub fn run(pairs: bool, bug: Option<Bug>) -> Found {
     let mut found = Found::default();
     for rotation in STORING {
         let mut of = |deaths: &BTreeMap<u64, bool>| {
-            let done = on_paused_clock(renewal(rotation, deaths, bug));
+            let done = on_paused_clock(renewal(rotation, deaths, None, bug));
             let (calls, violations) = done.unwrap_or_default();
             found.violations.extend(violations);
             calls
@@ -169,6 +176,41 @@ pub fn run(pairs: bool, bug: Option<Bug>) -> Found {
                 "tokens, {rotation:?}: {calls} port calls in a renewal, {runs} runs with deaths"
             );
         }
+    }
+    found
+}
+
+/// Half of a call: at each multiple of it a second refresher begins before or after the same call of the first.
+const HALF_A_CALL: Duration = Duration::from_millis(10);
+
+/// Two refreshers, the second at each place of the first one's renewal, and with each death of either.
+pub fn run_two(bug: Option<Bug>) -> Found {
+    let mut found = Found::default();
+    for rotation in STORING {
+        let mut runs = 0u64;
+        let mut of = |deaths: &BTreeMap<u64, bool>, apart: Duration| {
+            let done = on_paused_clock(renewal(rotation, deaths, Some(apart), bug));
+            let (calls, violations) = done.unwrap_or_default();
+            found.violations.extend(violations);
+            runs += 1;
+            calls
+        };
+        let calls = of(&BTreeMap::new(), Duration::ZERO).min(CALLS_MAX);
+        for place in 0..u32::try_from(2 * calls).unwrap_or(0) {
+            let apart = HALF_A_CALL * place;
+            of(&BTreeMap::new(), apart);
+            // Every fourth place with each death is every second call of the first with each of both.
+            if place % 4 != 0 {
+                continue;
+            }
+            for number in 1..=calls {
+                of(&BTreeMap::from([(number, place % 8 == 0)]), apart);
+            }
+        }
+        let _ = writeln!(
+            found.told,
+            "tokens, {rotation:?}: {runs} runs of two refreshers at once"
+        );
     }
     found
 }

@@ -13,9 +13,12 @@ use itsm_connector::domain::timestamp::Timestamp;
 use itsm_connector::domain::token::TokenSet;
 use object_store::memory::InMemory;
 use simulators::issuer::{Issuer, Rotation};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::book::Book;
 use super::bugs::Bug;
+use super::weather::{Down, Storm};
 use crate::clock::{BEGINNING_MS, moment};
 use crate::dice::Dice;
 
@@ -25,8 +28,14 @@ pub const PASSWORD: &str = "canary-password";
 /// The connection.
 pub const CONNECTION: &str = "contoso";
 
-/// How likely it is that an answer is lost, or a call fails, in a stormy year.
-const FAILS: f64 = 0.01;
+/// What the vault calls its definition.
+pub const DEFINITION: &str = "itsm-connection-contoso";
+
+/// What the vault calls its tokens.
+pub const TOKENS: &str = "itsm-tokens-contoso";
+
+/// How long a call takes.
+pub const TAKES: Duration = Duration::from_millis(20);
 
 /// One version of a secret in the vault.
 #[derive(Debug, Clone)]
@@ -37,6 +46,47 @@ pub struct Version {
     pub enabled: bool,
     /// Until when it is said to be good.
     pub expires: Option<Timestamp>,
+    /// Whether somebody has read it.
+    pub was_read: bool,
+}
+
+impl Version {
+    /// A new one.
+    pub fn new(value: Secret, expires: Option<Timestamp>) -> Self {
+        Self {
+            value,
+            enabled: true,
+            expires,
+            was_read: false,
+        }
+    }
+}
+
+/// Something that a call does after its answer was given up.
+pub struct Late {
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// What.
+    pub done: Box<dyn FnOnce() + Send>,
+}
+
+impl std::fmt::Debug for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Late").finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// What should.
+    Well,
+    /// It is not done.
+    Fails,
+    /// It is done, and nobody hears of it.
+    Lost,
+    /// The same, and it is done so much later.
+    Late(Duration),
 }
 
 /// The changing part.
@@ -46,24 +96,30 @@ pub struct Inner {
     pub issuer: Issuer,
     /// Name of a secret → its versions, oldest first.
     pub vault: BTreeMap<String, Vec<Version>>,
-    /// Nobody answers at the issuer, the product or the vault.
-    pub issuer_is_down: bool,
-    /// See [`Inner::issuer_is_down`].
-    pub product_is_down: bool,
-    /// See [`Inner::issuer_is_down`].
-    pub vault_is_down: bool,
-    /// Calls fail and answers are lost now and then.
-    pub is_stormy: bool,
+    /// Who does not answer.
+    pub down: Down,
+    /// How calls fail at the moment.
+    pub storm: Option<Storm>,
     /// Numbers of the port calls after or before (false) which the process dies.
     pub deaths: BTreeMap<u64, bool>,
-    /// Port calls so far.
+    /// Port calls so far, of processes that may die.
     pub calls: u64,
+    /// Processes so far.
+    pub lives: u64,
+    /// How often the processes were replaced by new ones.
+    pub deployment: u64,
     /// Refresh tokens with which the issuer is being asked.
     pub in_flight: BTreeSet<String>,
     /// Access tokens that the product was seen to accept.
     pub proved: BTreeSet<String>,
+    /// What calls do after their answers were given up.
+    pub late: Vec<Late>,
+    /// What really happened.
+    pub book: Book,
     /// What is wrong.
     pub violations: Vec<String>,
+    /// Every port call, where somebody wants to see them.
+    pub trace: Option<Vec<String>>,
     /// Chance.
     pub dice: Dice,
 }
@@ -82,39 +138,49 @@ pub struct World {
     pub bug: Option<Bug>,
     /// The definition.
     pub definition: String,
+    /// Something has changed that somebody may wait for.
+    pub changed: Notify,
 }
 
 impl World {
-    /// A world of an issuer of a kind, whose access tokens live so many seconds.
-    pub fn new(rotation: Rotation, access_ttl_s: i64, seed: u64, bug: Option<Bug>) -> Arc<Self> {
+    /// A world of an issuer of a kind, whose access and refresh tokens live so many seconds. It tells of the latter only where
+    /// they live less than a day.
+    pub fn new(
+        rotation: Rotation,
+        (access_ttl_s, refresh_ttl_s): (i64, i64),
+        seed: u64,
+        bug: Option<Bug>,
+    ) -> Arc<Self> {
+        let refresh_days = (refresh_ttl_s / 86_400).max(1);
         let grant = match rotation {
-            Rotation::None => "",
-            Rotation::Kept | Rotation::Replaced => r#","username":"svc""#,
+            Rotation::None => String::new(),
+            Rotation::Kept | Rotation::Replaced => {
+                format!(r#","username":"svc","refresh_token_days":{refresh_days}"#)
+            }
         };
         let definition = format!(
             r#"{{"name":"{CONNECTION}","partner_type":"servicenow","server_url":"https://contoso.service-now.com","client_id":"id","client_secret":"secret"{grant}}}"#
         );
-        let issuer = Issuer::new(rotation, access_ttl_s, 90 * 86_400, PASSWORD);
-        let mut vault = BTreeMap::new();
-        let first = Version {
-            value: Secret::from(definition.as_str()),
-            enabled: true,
-            expires: None,
-        };
-        vault.insert(format!("itsm-connection-{CONNECTION}"), vec![first]);
+        let mut issuer = Issuer::new(rotation, access_ttl_s, refresh_ttl_s, PASSWORD);
+        issuer.tells_refresh_life = refresh_ttl_s < 86_400;
+        let first = Version::new(Secret::from(definition.as_str()), None);
+        let vault = BTreeMap::from([(DEFINITION.to_owned(), vec![first])]);
         Arc::new(Self {
             inner: Mutex::new(Inner {
                 issuer,
                 vault,
-                issuer_is_down: false,
-                product_is_down: false,
-                vault_is_down: false,
-                is_stormy: false,
+                down: Down::default(),
+                storm: None,
                 deaths: BTreeMap::new(),
                 calls: 0,
+                lives: 0,
+                deployment: 0,
                 in_flight: BTreeSet::new(),
                 proved: BTreeSet::new(),
+                late: Vec::new(),
+                book: Book::default(),
                 violations: Vec::new(),
+                trace: None,
                 dice: Dice::new(seed, "tokens"),
             }),
             memory: Arc::new(InMemory::new()),
@@ -122,6 +188,7 @@ impl World {
             rotation,
             bug,
             definition,
+            changed: Notify::new(),
         })
     }
 
@@ -132,8 +199,7 @@ impl World {
 
     /// True time, in Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
-        let elapsed = moment().saturating_duration_since(self.started);
-        BEGINNING_MS + i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+        BEGINNING_MS + i64::try_from(self.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// How long it has gone on.
@@ -155,7 +221,7 @@ impl World {
     /// The newest set in the vault.
     pub fn stored(&self) -> Option<TokenSet> {
         let inner = self.inner();
-        let versions = inner.vault.get(&format!("itsm-tokens-{CONNECTION}"))?;
+        let versions = inner.vault.get(TOKENS)?;
         TokenSet::from_vault_text(&versions.last()?.value).ok()
     }
 
@@ -175,17 +241,67 @@ impl World {
 
     /// Something is wrong.
     pub fn violated(&self, what: String) {
-        let day = self.elapsed().as_secs() / 86_400;
-        let mut inner = self.inner();
-        inner.violations.push(format!("day {day}: {what}"));
+        let at = at(self.elapsed());
+        self.note(|| format!("VIOLATION {what}"));
+        self.inner().violations.push(format!("{at}: {what}"));
     }
 
-    /// What becomes of a call that may go wrong: it is not done, or done and its answer lost.
-    pub fn mishap(&self) -> Option<bool> {
-        let mut inner = self.inner();
-        if !inner.is_stormy || !inner.dice.chance(FAILS) {
-            return None;
+    /// A line of the trace.
+    pub fn note(&self, what: impl FnOnce() -> String) {
+        let at = at(self.elapsed());
+        if let Some(trace) = &mut self.inner().trace {
+            trace.push(format!("{at} {}", what()));
         }
-        Some(inner.dice.chance(0.5))
     }
+
+    /// Something has changed: who waits looks again.
+    pub fn tell(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// What becomes of a call.
+    pub fn fate(&self) -> Fate {
+        let mut inner = self.inner();
+        let Some(storm) = inner.storm else {
+            return Fate::Well;
+        };
+        if !inner.dice.chance(storm.fails) {
+            return Fate::Well;
+        }
+        match inner.dice.below(5) {
+            0 | 1 => Fate::Fails,
+            2 | 3 => Fate::Lost,
+            _ => Fate::Late(Duration::from_millis(inner.dice.between(500, 60_000))),
+        }
+    }
+
+    /// How long the next call takes.
+    pub fn takes(&self) -> Duration {
+        let mut inner = self.inner();
+        let slow = inner.storm.map_or(0.0, |storm| storm.slow);
+        match slow > 0.0 && inner.dice.chance(slow) {
+            true => Duration::from_millis(inner.dice.between(100, 25_000)),
+            false => TAKES,
+        }
+    }
+
+    /// How long a process stands still before its next step, if it does.
+    pub fn stands_still(&self) -> Option<Duration> {
+        let mut inner = self.inner();
+        let storm = inner.storm?;
+        let does = inner.dice.chance(storm.stands_still);
+        does.then(|| Duration::from_secs(inner.dice.between(20, 400)))
+    }
+}
+
+/// A moment, for people: the day, and the time of it.
+pub fn at(elapsed: Duration) -> String {
+    let ms = elapsed.as_millis();
+    let (day, ms) = (ms / 86_400_000, ms % 86_400_000);
+    let (hours, minutes) = (ms / 3_600_000, ms / 60_000 % 60);
+    format!(
+        "day {day} {hours:02}:{minutes:02}:{:02}.{:03}",
+        ms / 1000 % 60,
+        ms % 1000
+    )
 }

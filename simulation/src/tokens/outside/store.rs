@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::stream::{BoxStream, StreamExt as _};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use itsm_connector::domain::renewal::Renewal;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -12,6 +14,9 @@ use object_store::{
 };
 
 use super::Ports;
+use crate::tokens::bugs::Bug;
+use crate::tokens::weather::{MINUTE, Part};
+use crate::tokens::world::World;
 
 impl std::fmt::Display for Ports {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -34,11 +39,35 @@ impl ObjectStore for Ports {
         payload: PutPayload,
         options: PutOptions,
     ) -> Stored<PutResult> {
+        if self.0.is_down(Part::Store, "writes to the store") {
+            return Err(unavailable());
+        }
+        let lease = location.as_ref().starts_with("leases/renewal-");
+        if lease && self.world().bug == Some(Bug::NoLease) {
+            return Ok(PutResult {
+                e_tag: None,
+                version: None,
+                extensions: Default::default(),
+            });
+        }
         let memory: Arc<InMemory> = Arc::clone(&self.world().memory);
-        let put =
-            || futures_util::FutureExt::now_or_never(memory.put_opts(location, payload, options));
+        let text = payload.clone();
+        let put = || {
+            let put = memory.put_opts(location, payload, options);
+            let put = futures_util::FutureExt::now_or_never(put);
+            if let Some(Ok(_)) = &put {
+                self.world()
+                    .written(location.as_ref(), &text, self.0.id, self.0.is_safe());
+            }
+            put
+        };
+        let what = if lease {
+            "writes a lease"
+        } else {
+            "writes to the store"
+        };
         self.0
-            .risky(put)
+            .risky(what, put)
             .await
             .flatten()
             .unwrap_or_else(|| Err(unavailable()))
@@ -53,10 +82,13 @@ impl ObjectStore for Ports {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Stored<GetResult> {
+        if self.0.is_down(Part::Store, "reads the store") {
+            return Err(unavailable());
+        }
         let memory: Arc<InMemory> = Arc::clone(&self.world().memory);
         let get = || futures_util::FutureExt::now_or_never(memory.get_opts(location, options));
         self.0
-            .risky(get)
+            .risky("reads the store", get)
             .await
             .flatten()
             .unwrap_or_else(|| Err(unavailable()))
@@ -66,14 +98,24 @@ impl ObjectStore for Ports {
         &self,
         locations: BoxStream<'static, Stored<Path>>,
     ) -> BoxStream<'static, Stored<Path>> {
-        self.world().memory.delete_stream(locations)
+        let life = Arc::clone(&self.0);
+        let locations = locations.inspect(move |location| {
+            if let Ok(location) = location {
+                life.world.removed(location.as_ref());
+            }
+        });
+        self.world().memory.delete_stream(locations.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Stored<ObjectMeta>> {
         let listing = self.world().memory.list(prefix);
         let life = Arc::clone(&self.0);
         futures_util::stream::once(async move {
-            match life.risky(|| ()).await {
+            let what = "lists the store";
+            if life.is_down(Part::Store, what) {
+                return futures_util::stream::iter([Err(unavailable())]).boxed();
+            }
+            match life.risky(what, || ()).await {
                 Some(()) => listing,
                 None => futures_util::stream::iter([Err(unavailable())]).boxed(),
             }
@@ -89,4 +131,68 @@ impl ObjectStore for Ports {
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Stored<()> {
         Err(unavailable())
     }
+}
+
+impl World {
+    /// What somebody may wait for has been written.
+    fn written(&self, path: &str, payload: &PutPayload, writer: u64, is_safe: bool) {
+        let mut inner = self.inner();
+        let book = &mut inner.book;
+        let mut is_called = false;
+        let mut is_leased = true;
+        match path.split('/').next() {
+            Some("leases") => {
+                book.leased_to = Some(writer);
+                return;
+            }
+            Some("renewals") => {
+                let before = book.renewal.take();
+                book.renewal = state_of(payload);
+                let login = |state: &Option<Renewal>| state.as_ref().and_then(|state| state.login);
+                is_called = login(&before).is_none() && login(&book.renewal).is_some();
+                is_leased = is_safe || book.leased_to == Some(writer);
+                book.wrote(writer);
+            }
+            Some("refresh-wanted") => book.is_wished = true,
+            Some("gates") => {
+                book.gate = state_of(payload).unwrap_or_default();
+                book.breaks += 1;
+            }
+            _ => return,
+        }
+        let now = self.now_ms();
+        let was_killed = book.killed_ms.last().is_some_and(|at| now - at < MINUTE);
+        let delivered = book.delivered.clone();
+        let has_one = delivered.is_some_and(|(refresh, _)| inner.issuer.takes(&refresh, now));
+        drop(inner);
+        self.tell();
+        if !is_leased {
+            self.violated("who had no lease wrote down where the renewal stands".to_owned());
+        }
+        if is_called && !was_killed {
+            if self.vaults_refresh_token_lives() {
+                self.violated("a person is called, and the vault has a good refresh token".into());
+            } else if has_one {
+                self.violated("a person is called, and a process has a good refresh token".into());
+            }
+        }
+    }
+
+    fn removed(&self, path: &str) {
+        if path.starts_with("refresh-wanted/") {
+            self.inner().book.is_wished = false;
+            self.tell();
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Written<T> {
+    state: T,
+}
+
+fn state_of<T: serde::de::DeserializeOwned>(payload: &PutPayload) -> Option<T> {
+    let text: Vec<u8> = payload.iter().flatten().copied().collect();
+    let written: Written<T> = serde_json::from_slice(&text).ok()?;
+    Some(written.state)
 }
