@@ -214,7 +214,9 @@ impl Book {
             end - (life / fifth).max(tick)
         });
         let refresh = set.refresh_expires_at.map(|end| end.as_millis() - tick);
-        let refresh = refresh.filter(|at| *at > now_ms);
+        // By the clock of whoever obtained it, as everything that is written in a set.
+        let obtained = set.access.as_ref().and_then(|token| token.obtained_at);
+        let refresh = refresh.filter(|at| obtained.is_some_and(|from| from.as_millis() < *at));
         let renew_at_ms = access.unwrap_or(now_ms).min(refresh.unwrap_or(i64::MAX));
         self.epochs.push(Epoch {
             from_ms: now_ms,
@@ -242,5 +244,50 @@ impl Book {
             _ => i64::MAX,
         };
         (from, until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_back_is_told_once_its_process_has_written_it_down_and_goes_on() {
+        let told = Told {
+            at_ms: 0,
+            is_credentials: false,
+            days: 14,
+            end_ms: 0,
+        };
+        let held = |by| Held {
+            by,
+            told: told.clone(),
+            is_written: false,
+        };
+        let mut book = Book {
+            held_back: vec![held(1), held(2)],
+            ..Book::default()
+        };
+        book.goes_on(1);
+        assert!(book.told.is_empty(), "not written down");
+        book.wrote(1);
+        assert!(book.told.is_empty(), "it may still die");
+        book.goes_on(1);
+        assert_eq!((book.told.len(), book.held_back.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_chance_is_a_calm_that_is_long_enough_and_in_time() {
+        let book = Book {
+            troubles: vec![(CHANCE, CHANCE + 5)],
+            locks: vec![(2 * CHANCE, 3 * CHANCE)],
+            ..Book::default()
+        };
+        assert!(book.had_chance(0, CHANCE + 1));
+        assert!(!book.had_chance(1, 3 * CHANCE), "too short each time");
+        assert!(
+            book.is_calm_for(1, 3 * CHANCE, CHANCE),
+            "who is locked can be told"
+        );
     }
 }
