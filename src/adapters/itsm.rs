@@ -249,7 +249,7 @@ impl Products for ItsmProducts {
     }
 }
 
-/// Proves the token that a process would use, and another one if that is refused.
+/// Proves the token that a process would use, and another one while they are refused.
 async fn prove(
     tokens: &TokenSource,
     issuer: &dyn Issuer,
@@ -258,12 +258,17 @@ async fn prove(
 ) -> Result<(), CallFailure> {
     let ends_at = clock.monotonic().saturating_add(within);
     let left = || ends_at.saturating_sub(clock.monotonic());
-    let token = tokens.bearer(left()).await?;
-    match issuer.prove(&token, left()).await {
-        Err(failure) if failure.kind == Kind::Unauthorized => {
-            let token = tokens.bearer_instead_of(&token, left()).await?;
-            issuer.prove(&token, left()).await
+    let mut token = tokens.bearer(left()).await?;
+    let mut refused = Vec::new();
+    loop {
+        let proven = issuer.prove(&token, left()).await;
+        if !matches!(&proven, Err(failure) if failure.kind == Kind::Unauthorized) {
+            return proven;
         }
-        proven => proven,
+        refused.push(token);
+        match tokens.bearer_instead_of(&refused, left()).await? {
+            Some(another) => token = another,
+            None => return proven,
+        }
     }
 }

@@ -14,6 +14,10 @@ use crate::ports::{Clock, Vault};
 /// How long a token that still serves is used on before another is asked for again, after an issuer that did not give one.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
+/// Of the tokens of one call so many may be refused: the one in memory, the vault's, and one right from the issuer. Whoever is
+/// refused with that is refused for another reason.
+const REFUSED_MAX: usize = 3;
+
 /// How long it may take to look for the next token while this one still serves: somebody waits for the call.
 const LOOK_AHEAD_MAX: Duration = Duration::from_secs(3);
 
@@ -47,6 +51,8 @@ struct Held {
     renews_at: Timestamp,
     /// Until when it is sent.
     sent_until: Timestamp,
+    /// It came from the vault, where it may have lain for hours; else right from the issuer.
+    is_stored: bool,
 }
 
 /// A request for a token, from before it waited for its turn.
@@ -105,24 +111,36 @@ impl TokenSource {
         Ok(ahead.unwrap_or(secret))
     }
 
-    /// Another token than `refused`, which the product did not accept.
+    /// Another token than the last of `refused`, which the product did not accept, one after the other, in one call; `None` if
+    /// no other would be accepted either.
+    ///
+    /// The vault comes first: what it has costs the issuer nothing. Where that was refused too (an administrator has ended
+    /// all access tokens), it is the issuer's turn, or the refresher's: [`Kind::RefreshWanted`].
     pub async fn bearer_instead_of(
         &self,
-        refused: &Secret,
+        refused: &[Secret],
         within: Duration,
-    ) -> Result<Secret, CallFailure> {
+    ) -> Result<Option<Secret>, CallFailure> {
+        let Some(last) = refused.last().filter(|_| refused.len() < REFUSED_MAX) else {
+            return Ok(None);
+        };
         let asked = self.asked(within);
         let mut current = self.current.lock().await;
         // Somebody else may have renewed it while we waited for the lock.
-        if let Some(held) = current
-            .held
-            .as_ref()
-            .filter(|held| held.token.secret.expose() != refused.expose())
+        if let Some(held) =
+            (current.held.as_ref()).filter(|held| held.token.secret.expose() != last.expose())
         {
-            return Ok(held.token.secret.clone());
+            return Ok(Some(held.token.secret.clone()));
+        }
+        // The first may be old; a second that came from the issuer was obtained for this very call.
+        let held = current.held.as_ref();
+        let may_be_old = self.grant == Grant::Password && held.is_none_or(|held| held.is_stored);
+        if refused.len() > 1 && !may_be_old {
+            return Ok(None);
         }
         current.held = None;
-        self.renew(&mut current, Some(refused), asked).await
+        let another = self.renew(&mut current, Some(last), asked).await?;
+        Ok(Some(another))
     }
 
     fn asked(&self, within: Duration) -> Asked {
@@ -133,7 +151,7 @@ impl TokenSource {
     }
 
     /// Takes a token up. One that the issuer only repeated is sent to its very end: there is no other.
-    fn hold(&self, current: &mut Current, token: AccessToken) -> Secret {
+    fn hold(&self, current: &mut Current, token: AccessToken, is_stored: bool) -> Secret {
         let now = self.clock.now();
         let secret = token.secret.clone();
         let before = current.held.take();
@@ -143,12 +161,14 @@ impl TokenSource {
                 renews_at: now.plus(ASK_AGAIN_AFTER).min(held.token.expires_at),
                 sent_until: held.token.expires_at,
                 token: held.token,
+                is_stored,
             },
             None => Held {
                 // The dice: when it was obtained, to the millisecond, which no two processes share.
                 renews_at: token.renews_at(scattered(now)),
                 sent_until: token.expires_at.minus(SEND_MARGIN),
                 token,
+                is_stored,
             },
         };
         *current = Current {
@@ -189,8 +209,10 @@ impl TokenSource {
         };
         let is_later = |token: &AccessToken| token.expires_at > held.token.expires_at;
         Ok(match (found, self.grant) {
-            (Some(token), Grant::ClientCredentials) => Some(self.hold(current, token)),
-            (Some(token), Grant::Password) if is_later(&token) => Some(self.hold(current, token)),
+            (Some(token), Grant::ClientCredentials) => Some(self.hold(current, token, false)),
+            (Some(token), Grant::Password) if is_later(&token) => {
+                Some(self.hold(current, token, true))
+            }
             (None, Grant::ClientCredentials) => {
                 held.renews_at = self.clock.now().plus(ASK_AGAIN_AFTER);
                 None
@@ -222,9 +244,9 @@ impl TokenSource {
             return Err(failure.clone());
         }
         match self.obtain(refused, self.left(asked)).await {
-            Ok(token) => {
+            Ok((token, is_stored)) => {
                 current.held = None;
-                Ok(self.hold(current, token))
+                Ok(self.hold(current, token, is_stored))
             }
             Err(failure) => {
                 current.failure = Some((self.clock.monotonic(), failure.clone()));
@@ -233,17 +255,17 @@ impl TokenSource {
         }
     }
 
+    /// A token, and whether it is the vault's.
     async fn obtain(
         &self,
         refused: Option<&Secret>,
         within: Duration,
-    ) -> Result<AccessToken, CallFailure> {
+    ) -> Result<(AccessToken, bool), CallFailure> {
         match self.grant {
-            Grant::ClientCredentials => Ok(self
-                .endpoint
-                .obtain(By::ClientCredentials, within)
-                .await?
-                .access),
+            Grant::ClientCredentials => {
+                let issued = self.endpoint.obtain(By::ClientCredentials, within).await?;
+                Ok((issued.access, false))
+            }
             Grant::Password => {
                 let began = self.clock.monotonic();
                 let stored = self.stored(within).await?;
@@ -253,7 +275,7 @@ impl TokenSource {
                         && refused.is_none_or(|refused| token.secret.expose() != refused.expose())
                 };
                 if let Some(token) = stored.access.filter(usable) {
-                    return Ok(token);
+                    return Ok((token, true));
                 }
                 let Some(refresh) = stored.refresh else {
                     return Err(self.needs_login(
@@ -266,11 +288,8 @@ impl TokenSource {
                         "the stored access token serves no longer, and only the token-refresher may use the refresh token",
                     ));
                 }
-                Ok(self
-                    .endpoint
-                    .obtain(By::Refresh(&refresh), within)
-                    .await?
-                    .access)
+                let issued = self.endpoint.obtain(By::Refresh(&refresh), within).await?;
+                Ok((issued.access, false))
             }
         }
     }

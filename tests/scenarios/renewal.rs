@@ -261,6 +261,22 @@ async fn a_refused_refresh_token_needs_a_login_and_costs_no_alert() {
     bed.end().await;
 }
 
+/// The one in this process's memory, and the newer one in the vault.
+#[tokio::test]
+async fn access_tokens_that_were_all_ended_at_once_cost_no_alert_its_time() {
+    let bed = logged_in(LONG).await;
+    assert_eq!(bed.deliver("metric_fired").await.outcome, "created");
+    let forced = Order {
+        forced: true,
+        ..ORDER
+    };
+    assert!(bed.refreshes_with(bed.core(), forced).await.renewed);
+    bed.servicenow().inside().expire_tokens();
+    let delivered = bed.deliver(Alert::captured("metric_fired").number(1)).await;
+    assert_eq!(delivered.outcome, "created");
+    bed.end().await;
+}
+
 #[tokio::test]
 async fn a_user_who_was_locked_for_a_while_needs_no_login() {
     let bed = logged_in(1800).await;

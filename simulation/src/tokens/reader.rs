@@ -87,25 +87,24 @@ impl Process {
         outcome
     }
 
-    /// A call of a product's client: a token that is refused is replaced once.
+    /// A call as a product's client makes it: with another token while they are refused.
     async fn served(&self) -> Outcome {
-        let token = match self.tokens.bearer(WITHIN).await {
+        let mut token = match self.tokens.bearer(WITHIN).await {
             Ok(token) => token,
             Err(failure) => return Outcome::Unserved(failure),
         };
-        match self.ports.opens(&token).await {
-            Ok(true) => return Outcome::Served(token),
-            Ok(false) => {}
-            Err(_) => return Outcome::Away,
-        }
-        let token = match self.tokens.bearer_instead_of(&token, WITHIN).await {
-            Ok(token) => token,
-            Err(failure) => return Outcome::Unserved(failure),
-        };
-        match self.ports.opens(&token).await {
-            Ok(true) => Outcome::Served(token),
-            Ok(false) => Outcome::Unserved(failure(Kind::Unauthorized)),
-            Err(_) => Outcome::Away,
+        let mut refused = Vec::new();
+        loop {
+            match self.ports.opens(&token).await {
+                Ok(true) => return Outcome::Served(token),
+                Ok(false) => refused.push(token),
+                Err(_) => return Outcome::Away,
+            }
+            match self.tokens.bearer_instead_of(&refused, WITHIN).await {
+                Ok(Some(another)) => token = another,
+                Ok(None) => return Outcome::Unserved(failure(Kind::Unauthorized)),
+                Err(failure) => return Outcome::Unserved(failure),
+            }
         }
     }
 }

@@ -96,7 +96,7 @@ impl ServiceNow {
         }
     }
 
-    /// One call: with a token, and once more with another one if the first was refused. A 401 is proven not executed.
+    /// One call: with a token, and again with another one while they are refused. A 401 is proven not executed.
     async fn call(
         &self,
         operation: &'static str,
@@ -116,14 +116,18 @@ impl ServiceNow {
     ) -> Result<(Answered, Rest), CallFailure> {
         let ends_at = self.clock.monotonic().saturating_add(within);
         let left = || ends_at.saturating_sub(self.clock.monotonic());
-        let token = self.tokens.bearer(left()).await?;
-        let first = self.send(operation, &request, &token, left()).await;
-        match first {
-            Err(failure) if failure.kind == Kind::Unauthorized => {
-                let token = self.tokens.bearer_instead_of(&token, left()).await?;
-                self.send(operation, &request, &token, left()).await
+        let mut token = self.tokens.bearer(left()).await?;
+        let mut refused = Vec::new();
+        loop {
+            let answered = self.send(operation, &request, &token, left()).await;
+            if !matches!(&answered, Err(failure) if failure.kind == Kind::Unauthorized) {
+                return answered;
             }
-            other => other,
+            refused.push(token);
+            match self.tokens.bearer_instead_of(&refused, left()).await? {
+                Some(another) => token = another,
+                None => return answered,
+            }
         }
     }
 

@@ -163,6 +163,14 @@ async fn bearer(reader: &TokenSource) -> String {
     secret.expose().to_owned()
 }
 
+/// Another token than these; `Err(None)`: there is none that would do.
+async fn instead_of(reader: &TokenSource, refused: &[&str]) -> Result<String, Option<CallFailure>> {
+    let refused: Vec<Secret> = refused.iter().copied().map(Secret::from).collect();
+    let found = reader.bearer_instead_of(&refused, WITHIN).await;
+    let found = found.map_err(Some)?.ok_or(None)?;
+    Ok(found.expose().to_owned())
+}
+
 #[tokio::test]
 async fn a_token_of_the_vault_costs_one_read_ahead_of_its_end_and_one_at_it() {
     let world = Arc::new(World::default());
@@ -190,16 +198,14 @@ async fn a_refresh_token_that_its_use_replaces_is_never_used_by_a_reader() {
     let reader = reader(&world, BY_LOGIN, true);
     assert_eq!(bearer(&reader).await, "a1");
     // Refused by the product: the vault is read once more, and has nothing newer.
-    let a1 = Secret::from("a1");
-    let failure = reader.bearer_instead_of(&a1, WITHIN).await.unwrap_err();
+    let failure = instead_of(&reader, &["a1"]).await.unwrap_err().unwrap();
     assert_eq!(
         (failure.kind, failure.effect),
         (Kind::RefreshWanted, Effect::NotSent)
     );
     world.pass(1);
     world.stores("a2", 600);
-    let found = reader.bearer_instead_of(&a1, WITHIN).await.unwrap();
-    assert_eq!(found.expose(), "a2");
+    assert_eq!(instead_of(&reader, &["a1"]).await.unwrap(), "a2");
     // Ended, and the refresher does not run.
     world.pass(11 * MINUTE);
     let failure = reader.bearer(WITHIN).await.unwrap_err();
@@ -217,10 +223,51 @@ async fn one_that_stays_is_used_in_this_process_alone_when_the_vault_has_nothing
     world.pass(11 * MINUTE);
     assert_eq!(bearer(&reader).await, "mine");
     assert_eq!(world.counts(), (2, 1));
-    let refused = Secret::from("mine");
     world.stores("a2", 600);
-    let found = reader.bearer_instead_of(&refused, WITHIN).await.unwrap();
-    assert_eq!(found.expose(), "a2", "the vault comes first");
+    let found = instead_of(&reader, &["mine"]).await.unwrap();
+    assert_eq!(found, "a2", "the vault comes first");
+}
+
+/// An administrator has ended all access tokens: the one in memory, and the vault's.
+#[tokio::test]
+async fn a_token_of_the_vault_that_is_refused_too_makes_way_for_one_of_the_issuer() {
+    let world = Arc::new(World::default());
+    world.stores("a1", 3600);
+    world.gives("mine", 3600);
+    let warm = reader(&world, BY_LOGIN, false);
+    let cannot = reader(&world, BY_LOGIN, true);
+    assert_eq!(bearer(&warm).await, "a1");
+    assert_eq!(bearer(&cannot).await, "a1");
+    world.stores("a2", 3600);
+    for reader in [&warm, &cannot] {
+        assert_eq!(instead_of(reader, &["a1"]).await.unwrap(), "a2");
+    }
+    assert_eq!(world.counts().1, 0, "the vault comes first");
+    assert_eq!(instead_of(&warm, &["a1", "a2"]).await.unwrap(), "mine");
+    let failure = instead_of(&cannot, &["a1", "a2"]).await.unwrap_err();
+    assert_eq!(
+        failure.map(|failure| failure.kind),
+        Some(Kind::RefreshWanted)
+    );
+    // What is refused right from the issuer is refused for another reason.
+    let after = instead_of(&warm, &["a1", "a2", "mine"]).await;
+    assert!(matches!(after, Err(None)));
+    assert_eq!(world.counts().1, 1);
+}
+
+#[tokio::test]
+async fn a_second_token_right_from_the_issuer_is_the_last() {
+    let world = Arc::new(World::default());
+    world.gives("a1", 1800);
+    let reader = reader(&world, BY_CLIENT, false);
+    assert_eq!(bearer(&reader).await, "a1");
+    world.gives("a2", 1800);
+    assert_eq!(instead_of(&reader, &["a1"]).await.unwrap(), "a2");
+    assert!(matches!(
+        instead_of(&reader, &["a1", "a2"]).await,
+        Err(None)
+    ));
+    assert_eq!(world.counts().1, 2);
 }
 
 #[tokio::test]
