@@ -123,12 +123,10 @@ pub fn due(state: &Renewal, now: Timestamp) -> (Vec<Announcement>, Announced) {
         ),
     ];
     for (thing, ends_at, told) in ends {
-        let Some(at) = ends_at else {
-            *told = None;
-            continue;
-        };
+        // What was told stays written down where there is nothing to tell: by the clock of another refresher, which is behind,
+        // the milestone is not reached yet.
+        let Some(at) = ends_at else { continue };
         let Some(days) = reached(at, now) else {
-            *told = None;
             continue;
         };
         let is_known = told.is_some_and(|told| told.ends_at == at && told.days <= days);

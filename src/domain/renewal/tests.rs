@@ -469,6 +469,36 @@ fn a_refresh_token_is_used_right_before_its_end_once() {
     assert_eq!(without.renew_at(TICK), Some(at(24 * 60 - fifth)));
 }
 
+/// Of two refreshers each tells by its own clock, and one that is behind finds that nothing is to be told yet.
+#[test]
+fn what_was_announced_by_a_clock_that_is_ahead_is_not_announced_again() {
+    let set = SetFacts {
+        refresh_ends_at: Some(at(120)),
+        access_ends_at: Some(days(2)),
+        ..set(1, 0)
+    };
+    let mut renewed = state(Phase::Idle, &set);
+    run(&mut renewed, 0, &rules(), vec![seen(&set)]);
+    assert_eq!(renewed.ends_from, Some(at(120)), "it ends where it is due");
+    let lasting = SetFacts {
+        refresh_ends_at: Some(days(14).plus(MINUTE * 120)),
+        ..set
+    };
+    let kept = state(Phase::Idle, &lasting);
+    for (mut renewal, milestone) in [(renewed, 0), (kept, 14)] {
+        let mut told = Vec::new();
+        for minute in [120, 119, 125, 124, 130] {
+            let (news, announced) = announcement::due(&renewal, at(minute));
+            renewal.announced = announced;
+            told.extend(news.iter().map(|news| match news {
+                Announcement::Ends { days, .. } => (minute, *days),
+                other => panic!("{other:?}"),
+            }));
+        }
+        assert_eq!(told, [(120, milestone)]);
+    }
+}
+
 #[test]
 fn that_a_person_is_needed_is_announced_once_each_time() {
     let set = set(1, 0);
