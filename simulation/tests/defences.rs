@@ -8,6 +8,7 @@ use simulation::planted::hunt::{EXPECTED, Expected, hunt};
 use simulation::run::{Order, Ran};
 use simulation::seeds::{Request, run_all, run_seed};
 use simulation::swarm::Variant;
+use simulation::tokens::life::{self, Plan};
 
 fn seeds(from: u64, to: u64) -> Request {
     Request {
@@ -47,6 +48,19 @@ fn each_death_and_each_spoilt_call_of_the_core_scenarios_is_survived() {
         .collect();
     assert_eq!(failures, Vec::<String>::new());
     assert!(tally.matrix > 500, "{}", tally.matrix);
+}
+
+/// Of each kind of issuer; the program runs 400 days of each seed.
+#[test]
+fn forty_days_of_tokens_hold_and_repeat_themselves() {
+    for seed in [24, 43, 200] {
+        let mut plan = Plan::new(seed, None);
+        plan.days = 40;
+        let year = life::run(plan);
+        assert_eq!(year.violations, Vec::<String>::new(), "seed {seed}");
+        assert!(year.sum.calls > 45_000, "{:?}", year.sum);
+        assert_eq!(life::run(plan).print, year.print);
+    }
 }
 
 #[test]

@@ -65,6 +65,17 @@ pub struct Called {
     pub since: String,
 }
 
+/// A refresh token that a process has in memory.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// Which.
+    pub refresh: String,
+    /// Which process.
+    pub to: u64,
+    /// Since when, Unix milliseconds.
+    pub at_ms: i64,
+}
+
 /// What really happened.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -100,8 +111,10 @@ pub struct Book {
     pub refused_last: Option<u64>,
     /// Calls with a refresh token that was refused: when, and of whom.
     pub refused: Vec<(i64, Who)>,
-    /// A refresh token that a process has, and the vault does not: which, and whose.
-    pub delivered: Option<(String, u64)>,
+    /// A refresh token that a process has, and the vault does not.
+    pub delivered: Option<Delivered>,
+    /// When each process last began to stand still, Unix milliseconds.
+    pub stood_ms: BTreeMap<u64, i64>,
     /// Counts what may have made a token of a warm process useless.
     pub breaks: u64,
     /// Which set was put into the vault how often.
@@ -112,6 +125,10 @@ pub struct Book {
     pub has_rival: bool,
     /// Who last took the lease of the renewal.
     pub leased_to: Option<u64>,
+    /// When who last wrote that lease, Unix milliseconds.
+    pub leases: BTreeMap<u64, i64>,
+    /// When the vault last got tokens while none could be had by what it had, Unix milliseconds.
+    pub had_again_ms: i64,
     /// When the issuer first ended what the vault has ahead of its time, and a reader has seen it.
     pub missed_at_ms: Option<i64>,
     /// Logins that were made, from when to when.
@@ -170,6 +187,16 @@ impl Book {
         now - last
     }
 
+    /// A refresh token that a process has, and that others could know of: it did not stand still with it.
+    pub fn delivered_and_at_work(&self) -> Option<&Delivered> {
+        let stood_with_it = |one: &&Delivered| {
+            let stood_ms = self.stood_ms.get(&one.to);
+            stood_ms.is_some_and(|stood_ms| *stood_ms >= one.at_ms)
+        };
+        let delivered = self.delivered.as_ref();
+        delivered.filter(|one| !stood_with_it(one))
+    }
+
     /// True if something of ours went wrong between the two moments.
     pub fn was_struck(&self, from: i64, to: i64) -> bool {
         let from = self.strikes.partition_point(|at| *at < from);
@@ -225,8 +252,8 @@ impl Book {
             renew_at_ms,
         });
         self.missed_at_ms = None;
-        let is_stored = |(refresh, _): &(String, u64)| {
-            set.refresh.as_ref().map(|own| own.expose()) == Some(refresh.as_str())
+        let is_stored = |delivered: &Delivered| {
+            set.refresh.as_ref().map(|own| own.expose()) == Some(delivered.refresh.as_str())
         };
         if self.delivered.as_ref().is_some_and(is_stored) {
             self.delivered = None;

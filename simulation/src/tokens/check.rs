@@ -5,6 +5,7 @@ use std::sync::Arc;
 use itsm_connector::domain::renewal::{
     ASK_AGAIN_EVERY, LOGIN_LOOK_EVERY, Phase, UNSTORED_PATIENCE, WISH_EVERY,
 };
+use itsm_connector::domain::token::AccessToken;
 use simulators::issuer::Rotation;
 
 use super::book::CHANCE;
@@ -82,10 +83,11 @@ fn ms(span: std::time::Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Judges one call of a reader.
+/// Judges one call of a reader, which has just come to its end.
 pub fn call(
     world: &Arc<World>,
     outcome: &Outcome,
+    began_ms: i64,
     was_struck: bool,
     waits_since: &mut Option<i64>,
 ) {
@@ -98,7 +100,7 @@ pub fn call(
             *waits_since = None;
             world.note(|| format!("a call was not served: {failure}"));
             if !was_struck {
-                if could_be_had(world, now) {
+                if could_be_had(world, began_ms, now) {
                     let state = world.inner().book.renewal.clone();
                     world.violated(format!(
                         "a call failed for want of a token that could have been had: {failure}; {state:?}"
@@ -113,10 +115,12 @@ pub fn call(
             let since = *waits_since.get_or_insert(now);
             let inner = world.inner();
             let book = &inner.book;
-            let calm = now - since.max(book.mended_ms).max(now - book.calm_for(now));
+            // Where none could be had before, it waits from then on.
+            let since = since.max(book.mended_ms).max(book.had_again_ms);
+            let calm = now - since.max(now - book.calm_for(now));
             let is_held = inner.down.has(Part::Product) || calm < GATE_PATIENCE;
             drop(inner);
-            if !is_held && could_be_had(world, now) {
+            if !is_held && could_be_had(world, began_ms, now) {
                 *waits_since = None;
                 world.violated("a call waits at the gate, and nothing holds it closed".to_owned());
             }
@@ -127,12 +131,16 @@ pub fn call(
     }
 }
 
-/// True if a valid token could have been had at this moment by somebody whose own calls all went as they should: it is in
-/// the vault; or the issuer would have given one for what they may use; or the refresher, who alone may use what the vault
-/// has, has had time for it since it was wanted.
-fn could_be_had(world: &World, now: i64) -> bool {
-    let is_locked = world.inner().issuer.is_locked;
-    if is_locked {
+/// True if a valid token could have been had by somebody whose own calls all went as they should, and who asked since then
+/// and until now: it is in the vault, and said to be good; or the issuer would have given one for what they may use; or the
+/// refresher, who alone may use what the vault has, has had time for it since it was wanted.
+fn could_be_had(world: &World, asked_ms: i64, now: i64) -> bool {
+    let was_locked = {
+        let inner = world.inner();
+        let changed_ms = inner.book.killed_ms.last();
+        inner.issuer.is_locked || changed_ms.is_some_and(|at| *at >= asked_ms)
+    };
+    if was_locked {
         return false;
     }
     if world.rotation == Rotation::None {
@@ -143,8 +151,15 @@ fn could_be_had(world: &World, now: i64) -> bool {
     };
     let inner = world.inner();
     let in_two_minutes = now + 2 * MINUTE;
-    let access = set.access.as_ref();
-    if access.is_some_and(|token| inner.issuer.accepts(token.secret.expose(), in_two_minutes)) {
+    let is_good = |token: &AccessToken| {
+        token.expires_at.as_millis() > in_two_minutes
+            && inner.issuer.accepts(token.secret.expose(), in_two_minutes)
+    };
+    let book = &inner.book;
+    let Some(epoch) = book.epochs.last() else {
+        return false;
+    };
+    if epoch.from_ms <= asked_ms && set.access.as_ref().is_some_and(is_good) {
         return true;
     }
     let refresh = set.refresh.as_ref();
@@ -152,12 +167,8 @@ fn could_be_had(world: &World, now: i64) -> bool {
         return false;
     }
     if world.rotation == Rotation::Kept {
-        return true;
+        return book.had_again_ms <= asked_ms;
     }
-    let book = &inner.book;
-    let Some(epoch) = book.epochs.last() else {
-        return false;
-    };
     let is_called = book
         .renewal
         .as_ref()

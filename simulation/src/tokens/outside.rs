@@ -19,6 +19,7 @@ use itsm_connector::ports::{Clock, Transport, TransportFailure, TransportTrouble
 use simulators::issuer::Rotation;
 use simulators::machine::Machine as _;
 
+use super::book::Delivered;
 use super::weather::Part;
 use super::world::World;
 use crate::clock::{SimClock, SimEntropy};
@@ -190,7 +191,11 @@ impl Ports {
         }
         let document: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         if let Some(refresh) = document["refresh_token"].as_str() {
-            self.world().inner().book.delivered = Some((refresh.to_owned(), self.0.id));
+            self.world().inner().book.delivered = Some(Delivered {
+                refresh: refresh.to_owned(),
+                to: self.0.id,
+                at_ms: self.world().now_ms(),
+            });
         }
     }
 

@@ -156,12 +156,13 @@ pub async fn run(world: Arc<World>, plan: Plan, n: u8, phase: Duration, skew_ms:
         let Some(of) = &process else { return };
         let strikes = of.ports.0.strikes();
         let breaks = world.inner().book.breaks;
+        let began_ms = world.now_ms();
         let Some(outcome) = of.ports.0.run(of.call()).await else {
             process = None;
             continue;
         };
         let was_struck = of.ports.0.strikes() != strikes;
-        check::call(&world, &outcome, was_struck, &mut waits_since);
+        check::call(&world, &outcome, began_ms, was_struck, &mut waits_since);
         let gate = world.inner().book.gate.clone();
         let until_ms = match outcome {
             Outcome::Served(token) if gate == Gate::default() => {

@@ -110,6 +110,16 @@ impl Life {
             .note(|| format!("{} {} {what}: {how}", self.who, self.id));
     }
 
+    /// True if it stood still, and has gone on since then.
+    pub(super) fn stood_still_since(&self, at_ms: i64) -> bool {
+        *self.locked(&self.went_on_ms) >= at_ms
+    }
+
+    /// True if it has died.
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
     pub(super) fn stood_still_lately(&self) -> bool {
         self.world.now_ms() - *self.locked(&self.went_on_ms) < STOOD_STILL_LATELY
     }
@@ -131,7 +141,7 @@ impl Life {
     pub fn is_over(&self) {
         let mut inner = self.world.inner();
         let book = &mut inner.book;
-        book.delivered = book.delivered.take().filter(|(_, of)| *of != self.id);
+        book.delivered = book.delivered.take().filter(|one| one.to != self.id);
         book.held_back.retain(|held| held.by != self.id);
     }
 
@@ -166,7 +176,11 @@ impl Life {
         self.struck("stands still", &format!("for {} s", span.as_secs()));
         let now = self.world.now_ms();
         let until = now + i64::try_from(span.as_millis()).unwrap_or(0);
-        self.world.inner().book.troubles.push((now, until));
+        {
+            let mut inner = self.world.inner();
+            inner.book.troubles.push((now, until));
+            inner.book.stood_ms.insert(self.id, now);
+        }
         *self.locked(&self.stands) = Some(span);
         tokio::task::yield_now().await;
     }

@@ -13,7 +13,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result as Stored,
 };
 
-use super::Ports;
+use super::{Life, Ports};
 use crate::tokens::bugs::Bug;
 use crate::tokens::weather::{MINUTE, Part};
 use crate::tokens::world::World;
@@ -56,8 +56,7 @@ impl ObjectStore for Ports {
             let put = memory.put_opts(location, payload, options);
             let put = futures_util::FutureExt::now_or_never(put);
             if let Some(Ok(_)) = &put {
-                self.world()
-                    .written(location.as_ref(), &text, self.0.id, self.0.is_safe());
+                self.world().written(location.as_ref(), &text, &self.0);
             }
             put
         };
@@ -135,13 +134,15 @@ impl ObjectStore for Ports {
 
 impl World {
     /// What somebody may wait for has been written.
-    fn written(&self, path: &str, payload: &PutPayload, writer: u64, is_safe: bool) {
+    fn written(&self, path: &str, payload: &PutPayload, by: &Life) {
+        let writer = by.id;
         let mut inner = self.inner();
         let book = &mut inner.book;
         let mut is_called = false;
         let mut is_leased = true;
         match path.split('/').next() {
             Some("leases") => {
+                book.leases.insert(writer, self.now_ms());
                 book.leased_to = Some(writer);
                 return;
             }
@@ -150,7 +151,11 @@ impl World {
                 book.renewal = state_of(payload);
                 let login = |state: &Option<Renewal>| state.as_ref().and_then(|state| state.login);
                 is_called = login(&before).is_none() && login(&book.renewal).is_some();
-                is_leased = is_safe || book.leased_to == Some(writer);
+                // Who had it and stood still writes on from what they saw last: if nobody has written meanwhile, that is so.
+                let had_it = book.leases.get(&writer);
+                is_leased = by.is_safe()
+                    || book.leased_to == Some(writer)
+                    || had_it.is_some_and(|at_ms| by.stood_still_since(*at_ms));
                 book.wrote(writer);
             }
             Some("refresh-wanted") => book.is_wished = true,
@@ -162,8 +167,8 @@ impl World {
         }
         let now = self.now_ms();
         let was_killed = book.killed_ms.last().is_some_and(|at| now - at < MINUTE);
-        let delivered = book.delivered.clone();
-        let has_one = delivered.is_some_and(|(refresh, _)| inner.issuer.takes(&refresh, now));
+        let delivered = book.delivered_and_at_work().cloned();
+        let has_one = delivered.is_some_and(|one| inner.issuer.takes(&one.refresh, now));
         drop(inner);
         self.tell();
         if !is_leased {
