@@ -198,6 +198,7 @@ impl Builder {
         for rule in self.faults {
             bed.servicenow.fault(rule);
         }
+        bed.first_tick_is_over().await;
         bed
     }
 }

@@ -16,12 +16,18 @@ const TIMER_MIN: Duration = Duration::from_secs(60);
 pub(crate) struct MovableClock {
     machine: SystemClock,
     ahead_ms: AtomicU64,
+    timers: AtomicU64,
 }
 
 impl MovableClock {
     pub(crate) fn pass(&self, span: Duration) {
         let ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         self.ahead_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// How often a host has begun to wait for its timer: its first tick, which comes with its start, is over then.
+    pub(crate) fn timers(&self) -> u64 {
+        self.timers.load(Ordering::SeqCst)
     }
 
     fn ahead(&self) -> Duration {
@@ -42,6 +48,7 @@ impl Clock for MovableClock {
     /// A host's timer: here the story says when it ticks. Shorter waits are over at once, and have passed.
     async fn sleep(&self, span: Duration) {
         if span >= TIMER_MIN {
+            self.timers.fetch_add(1, Ordering::SeqCst);
             std::future::pending::<()>().await;
         }
         self.pass(span);
