@@ -452,3 +452,24 @@ async fn an_instance_in_maintenance_delays_a_renewal_and_loses_nothing() {
     assert!(tries <= 14, "{tries}: one try a run, and the alert's");
     bed.end().await;
 }
+
+/// Tokens of half an hour, of which none could be proven for a day.
+#[tokio::test]
+async fn the_versions_that_a_long_maintenance_left_are_taken_out_of_use_in_one_turn() {
+    let overheard = Overheard::listen();
+    let bed = logged_in(1800).await;
+    bed.servicenow()
+        .fault(FaultRule::always(Kind::Query, unavailable()));
+    for _ in 0..48 {
+        bed.pass(Duration::from_secs(25 * 60));
+        bed.refreshes().await;
+    }
+    let left = bed.renewal().await.replaced.len();
+    assert!(left > 40, "{left}");
+    bed.servicenow().heals();
+    bed.refreshes().await;
+    let renewal = bed.renewal().await;
+    assert_eq!((renewal.phase, renewal.replaced.len()), (Phase::Idle, 0));
+    assert!(!overheard.text().contains("in circles"));
+    bed.end().await;
+}

@@ -116,6 +116,7 @@ impl Step<'_> {
     fn seen_again(&mut self, set: SetFacts) -> Effect {
         let is_fresh = set.is_fresh(self.now);
         let is_due = (set.renew_at(self.rules.tick)).is_none_or(|at| at <= self.now);
+        let may_renew = set.has_refresh && self.rules.may_call;
         self.state.current = Some(set);
         let (now, rules) = (self.now, self.rules);
         match self.state.phase {
@@ -133,6 +134,8 @@ impl Step<'_> {
             Phase::Calling { .. } | Phase::Unstored { .. } => self.call(),
             Phase::Stored { .. } if is_fresh && !is_due => Effect::Prove,
             Phase::Stored { .. } => self.call(),
+            // What is to be put away can wait, and goes with the next set.
+            Phase::Proved { .. } | Phase::Disabled { .. } if is_due && may_renew => self.call(),
             Phase::Proved { .. } | Phase::Disabled { .. } => self.disable(),
             Phase::NeedsLogin { asked_at }
                 if rules.forced || now.since(asked_at) >= ASK_AGAIN_EVERY =>

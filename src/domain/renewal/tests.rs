@@ -295,6 +295,39 @@ fn nothing_is_taken_away_before_the_new_token_is_proven() {
     );
 }
 
+/// Taking it out of use may fail for hours, or a long maintenance has left more versions than a run has time for.
+#[test]
+fn a_token_that_is_due_is_renewed_before_anything_is_put_away() {
+    let (old, new) = (set(1, 0), set(2, 50));
+    for phase in [
+        Phase::Proved { since: at(50) },
+        Phase::Disabled { since: at(50) },
+    ] {
+        let mut left = Renewal {
+            replaced: vec![old.version.clone()],
+            ..state(phase, &new)
+        };
+        let again = next(&left, at(90), &rules(), seen(&new)).1;
+        assert_eq!(again, Effect::Disable(old.version.clone()), "not due yet");
+        let effects = run(&mut left, 100, &rules(), vec![seen(&new)]);
+        assert_eq!(effects, [Effect::Call]);
+        run(&mut left, 100, &rules(), vec![Input::Stored(set(3, 100))]);
+        assert_eq!(left.replaced, [old.version.clone(), new.version.clone()]);
+        let short = Rules {
+            may_call: false,
+            ..rules()
+        };
+        left.phase = Phase::Proved { since: at(100) };
+        let third = set(3, 100);
+        let effect = next(&left, at(150), &short, seen(&third)).1;
+        assert_eq!(
+            effect,
+            Effect::Disable(old.version.clone()),
+            "there is time for that"
+        );
+    }
+}
+
 #[test]
 fn a_step_that_fails_is_tried_at_the_next_tick_and_one_that_can_never_work_is_left() {
     let (old, new) = (set(1, 0), set(2, 50));

@@ -35,8 +35,9 @@ const STEP_NEEDS: Duration = Duration::from_secs(5);
 /// crash; two ticks of five minutes are longer, so that it is written down within ten minutes that a person is needed (I17).
 pub(in crate::flows) const LEASE_FOR: Duration = Duration::from_secs(150);
 
-/// Steps of one turn: a bound against a machine that goes in circles, far above what any way through it takes.
-const STEPS_MAX: u32 = 40;
+/// Steps of one turn, beside those that take an older version out of use each: a bound against a machine that goes in
+/// circles, far above what any way through it takes.
+const STEPS_MAX: usize = 40;
 
 /// The lease of a connection's renewal.
 pub(in crate::flows) fn lease_of(name: &ConnectionName) -> String {
@@ -110,7 +111,7 @@ impl<'a> Turn<'a> {
         let mut input = input;
         // What is wished for is done once.
         let mut forced = is_forced;
-        for _ in 0..STEPS_MAX {
+        for _ in 0..STEPS_MAX.saturating_add(self.state.replaced.len()) {
             let rules = Rules {
                 grant: self.connection.grant,
                 replaces,
