@@ -7,8 +7,8 @@ use tokio::sync::Mutex;
 
 use super::Core;
 use super::paces::Tally;
-use crate::domain::connection::Connection;
-use crate::domain::failure::{CallFailure, Kind};
+use crate::domain::connection::{Connection, Grant};
+use crate::domain::failure::{CallFailure, Effect, Kind};
 use crate::domain::gate::{CALLS_AT_ONCE, Passage};
 use crate::domain::name::ConnectionName;
 use crate::stores::gates::SeenGate;
@@ -37,11 +37,19 @@ pub async fn tell(core: &Core, connection: &Connection, result: Result<(), &Call
         if failure.needs_another_definition() {
             core.connections.doubt(name);
         }
-        if failure.kind == Kind::RefreshWanted {
+        if wants_another_token(connection, failure) {
             // If it cannot be written down, whoever finds out whether the product is back wishes again.
             let _ = core.wishes.make(name, core.clock.now()).await;
         }
     }
+}
+
+/// True if the `token-refresher` has to see to it: only it may obtain a token, or the issuer has refused the refresh token to
+/// whoever may use it too. The refresher would find that out when the token is due, which may be a day off; and a person is
+/// to be called within ten minutes (I17).
+fn wants_another_token(connection: &Connection, failure: &CallFailure) -> bool {
+    let has_none = failure.kind == Kind::Unauthorized && failure.effect == Effect::NotSent;
+    failure.kind == Kind::RefreshWanted || (has_none && connection.grant == Grant::Password)
 }
 
 /// Whoever loses the race for it looks whether the other closed it for long enough: an hour that was asked for must not

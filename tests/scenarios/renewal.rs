@@ -277,6 +277,33 @@ async fn access_tokens_that_were_all_ended_at_once_cost_no_alert_its_time() {
     bed.end().await;
 }
 
+/// The refresher has nothing to do for hours; whoever calls finds out, and tells it.
+#[tokio::test]
+async fn a_refresh_token_that_a_reader_was_refused_with_calls_a_person_at_the_next_tick() {
+    let bed = logged_in(LONG).await;
+    bed.servicenow().inside().revoke_all();
+    assert_eq!(bed.deliver("metric_fired").await.outcome, "pending");
+    bed.pass(TICK);
+    bed.refreshes().await;
+    let login = bed.renewal().await.login;
+    assert_eq!(login.map(|login| login.because), Some(Reason::Refused));
+    bed.servicenow().mark();
+    for _ in 0..6 {
+        bed.pass(TICK);
+        bed.refreshes().await;
+    }
+    assert_eq!(bed.servicenow().calls().tokens, 0, "asked once");
+    bed.log_in(PASSWORD).await;
+    bed.settle().await;
+    bed.servicenow().created(1);
+    bed.refreshes_until_it_rests().await;
+    bed.pass(Duration::from_secs(600));
+    bed.servicenow().mark();
+    bed.refreshes().await;
+    assert_eq!(bed.servicenow().calls().tokens, 0, "nobody wishes any more");
+    bed.end().await;
+}
+
 #[tokio::test]
 async fn a_user_who_was_locked_for_a_while_needs_no_login() {
     let bed = logged_in(1800).await;
