@@ -134,7 +134,7 @@ pub fn call(
 /// True if a valid token could have been had by somebody whose own calls all went as they should, and who asked since then
 /// and until now: it is in the vault, and said to be good; or the issuer would have given one for what they may use; or the
 /// refresher, who alone may use what the vault has, has had time for it since it was wanted.
-fn could_be_had(world: &World, asked_ms: i64, now: i64) -> bool {
+pub fn could_be_had(world: &World, asked_ms: i64, now: i64) -> bool {
     let was_locked = {
         let inner = world.inner();
         let changed_ms = inner.book.killed_ms.last();

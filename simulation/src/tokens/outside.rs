@@ -116,9 +116,6 @@ impl Transport for Ports {
             .0
             .risky_or_late(what, move || ports.answer(request, refresh.as_deref()));
         let answered = tokio::time::timeout(within, asked).await;
-        if answered.is_err() {
-            self.0.struck(what, "is given up");
-        }
         drop(asking);
         let answered =
             answered.map_err(|_| TransportFailure::Unknown(TransportTrouble::TimedOut))?;

@@ -76,7 +76,7 @@ impl Process {
             Err(_) => return Outcome::Away,
         }
         let outcome = self.served().await;
-        let away = failure(Kind::Unreachable);
+        let away = failure(Effect::NotSent, Kind::Unreachable);
         let told = match &outcome {
             Outcome::Served(_) => Ok(()),
             Outcome::Unserved(failure) => Err(failure),
@@ -102,15 +102,15 @@ impl Process {
             }
             match self.tokens.bearer_instead_of(&refused, WITHIN).await {
                 Ok(Some(another)) => token = another,
-                Ok(None) => return Outcome::Unserved(failure(Kind::Unauthorized)),
+                Ok(None) => return Outcome::Unserved(failure(Effect::Refused, Kind::Unauthorized)),
                 Err(failure) => return Outcome::Unserved(failure),
             }
         }
     }
 }
 
-fn failure(kind: Kind) -> CallFailure {
-    CallFailure::new("the product", "call", Effect::NotSent, kind, "simulated")
+fn failure(effect: Effect, kind: Kind) -> CallFailure {
+    CallFailure::new("the product", "call", effect, kind, "simulated")
 }
 
 /// Calls for as long as the run goes on. Calls that must go well, because nothing has changed since the last one, are

@@ -55,6 +55,32 @@ pub struct Life {
     went_on_ms: Mutex<i64>,
 }
 
+/// A call that is dropped before it is answered: whoever made it has no time left.
+struct Unanswered<'a> {
+    life: &'a Life,
+    what: &'a str,
+    is_answered: bool,
+}
+
+impl<'a> Unanswered<'a> {
+    fn new(life: &'a Life, what: &'a str) -> Self {
+        Self {
+            life,
+            what,
+            is_answered: false,
+        }
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let is_over = self.is_answered || self.life.is_safe();
+        if !is_over && !self.life.dead.load(Ordering::Relaxed) {
+            self.life.struck(self.what, "is given up");
+        }
+    }
+}
+
 impl Life {
     /// A new one.
     pub(super) fn new(world: &Arc<World>, id: u64, who: Who) -> Self {
@@ -113,11 +139,6 @@ impl Life {
     /// True if it stood still, and has gone on since then.
     pub(super) fn stood_still_since(&self, at_ms: i64) -> bool {
         *self.locked(&self.went_on_ms) >= at_ms
-    }
-
-    /// True if it has died.
-    pub(super) fn is_dead(&self) -> bool {
-        self.dead.load(Ordering::Relaxed)
     }
 
     pub(super) fn stood_still_lately(&self) -> bool {
@@ -208,6 +229,7 @@ impl Life {
 
     /// The same, which fails now and then; `None`: it failed, done or not.
     pub(super) async fn risky<T>(&self, what: &str, done: impl FnOnce() -> T) -> Option<T> {
+        let mut unanswered = Unanswered::new(self, what);
         self.may_stand().await;
         let answered = match self.fate() {
             Fate::Well => Some(self.call(what, done).await),
@@ -227,6 +249,7 @@ impl Life {
                 .note(|| format!("{} {} {what}", self.who, self.id));
         }
         self.may_stand().await;
+        unanswered.is_answered = true;
         answered
     }
 
@@ -236,7 +259,8 @@ impl Life {
         what: &str,
         done: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        match self.fate() {
+        let mut unanswered = Unanswered::new(self, what);
+        let answered = match self.fate() {
             Fate::Well => {
                 let answered = self.call(what, done).await;
                 self.world
@@ -269,7 +293,9 @@ impl Life {
                 self.takes().await;
                 None
             }
-        }
+        };
+        unanswered.is_answered = true;
+        answered
     }
 
     /// True if nobody answers there, which is a strike too.

@@ -13,24 +13,14 @@ use itsm_connector::ports::Vault;
 use simulators::issuer::Rotation;
 use simulators::machine::Machine as _;
 
-use super::{Life, Ports, lost};
+use super::{Ports, lost};
 use crate::tokens::bugs::Bug;
+use crate::tokens::check;
 use crate::tokens::weather::Part;
 use crate::tokens::world::{TOKENS, Version, World};
 
 /// How likely somebody else renews while we ask the issuer, where there is somebody.
 const RIVAL_RENEWS: f64 = 0.01;
-
-/// A read that is dropped before it was answered: whoever asked has no time left.
-struct Unanswered<'a>(Option<&'a Life>);
-
-impl Drop for Unanswered<'_> {
-    fn drop(&mut self) {
-        if let Some(life) = self.0.filter(|life| !life.is_dead()) {
-            life.struck("reads the vault", "is given up");
-        }
-    }
-}
 
 #[async_trait]
 impl Vault for Ports {
@@ -51,9 +41,7 @@ impl Vault for Ports {
                 expires: newest.expires,
             })
         };
-        let mut unanswered = Unanswered(Some(&self.0));
         let kept = self.0.risky(what, read).await;
-        unanswered.0 = None;
         kept.map(|kept| self.remembered(name, kept))
             .ok_or_else(|| lost(Effect::Unknown))
     }
@@ -189,8 +177,7 @@ impl World {
         expires: Option<Timestamp>,
     ) -> Result<VaultVersion, itsm_connector::domain::kept::NotAVersion> {
         let now_ms = self.now_ms();
-        if name == TOKENS && !self.vaults_access_token_opens() && !self.vaults_refresh_token_lives()
-        {
+        if name == TOKENS && !check::could_be_had(self, now_ms, now_ms) {
             self.inner().book.had_again_ms = now_ms;
         }
         let mut inner = self.inner();
