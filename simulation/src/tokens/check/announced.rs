@@ -15,9 +15,12 @@ struct Span {
     from: i64,
     until: i64,
     end: i64,
-    /// For what a renewal prolongs: when that was due. Before it, no end is one.
+    /// For what a renewal prolongs: when that was overdue. Before it, no end is one.
     overdue_from: i64,
 }
+
+/// A renewal that was not made within two ticks is overdue, milliseconds.
+const OVERDUE_AFTER: i64 = 10 * 60_000;
 
 /// What each refresh token was worth, and each client secret.
 fn spans(world: &World, book: &Book, now: i64) -> Vec<Span> {
@@ -33,7 +36,7 @@ fn spans(world: &World, book: &Book, now: i64) -> Vec<Span> {
             last.until = epoch.from_ms;
         }
         let overdue_from = match world.rotation {
-            Rotation::Replaced => epoch.renew_at_ms,
+            Rotation::Replaced => epoch.renew_at_ms + OVERDUE_AFTER,
             Rotation::Kept | Rotation::None => epoch.from_ms,
         };
         spans.push(Span {
