@@ -200,7 +200,7 @@ impl HalfSeen {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     days: BTreeMap<Day, Figures>,
-    /// Days that changed while they were looked through: what they have beyond what they show is not known.
+    /// Days that changed while they were looked through, or may have: what they have beyond what they show is not known.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     unsure: BTreeSet<Day>,
     /// Records that were sent as deleted since their day was looked at, and when that was heard.
@@ -303,13 +303,13 @@ impl Ledger {
         check.sweeps
     }
 
-    /// A day was looked through. Of one that was counted otherwise after it than before, nobody can say what it does not show: a
-    /// record that came meanwhile would make up for one that is gone later. It is looked through again the next time.
-    pub fn looked_through(&mut self, day: Day, changed_meanwhile: bool) {
-        if changed_meanwhile {
-            self.unsure.insert(day);
-        } else {
+    /// A day was looked through. Of one that changed meanwhile, or may have, nobody can say what it does not show: a record that
+    /// came would make up for one that is gone later. It is looked through again the next time.
+    pub fn looked_through(&mut self, day: Day, is_sure: bool) {
+        if is_sure {
             self.unsure.remove(&day);
+        } else {
+            self.unsure.insert(day);
         }
         self.done();
     }

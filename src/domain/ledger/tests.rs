@@ -220,14 +220,14 @@ fn a_day_that_changed_while_it_was_looked_through_is_looked_through_again() {
     ledger.begin(days(0, 2), Timestamp::UNIX_EPOCH);
     ledger.counted(counted(3, 6));
     assert_eq!(ledger.counted(counted(2, 4)), Some(Day(1)));
-    ledger.looked_through(Day(1), true);
+    ledger.looked_through(Day(1), false);
     assert_eq!(ledger.counted(counted(1, 2)), None);
     ledger.end();
     // What came meanwhile makes up for what is gone since: the figures agree.
     ledger.begin(days(0, 2), Timestamp::UNIX_EPOCH);
     assert_eq!(ledger.counted(counted(2, 4)), None);
     assert_eq!(ledger.counted(counted(1, 2)), Some(Day(1)));
-    ledger.looked_through(Day(1), false);
+    ledger.looked_through(Day(1), true);
     assert_eq!(ledger.counted(counted(1, 2)), None);
     ledger.end();
     ledger.begin(days(0, 2), Timestamp::UNIX_EPOCH);
